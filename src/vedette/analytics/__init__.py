@@ -1,0 +1,1 @@
+"""Tracks to facts. Pure: no files, no clock, no threads, no pixels."""

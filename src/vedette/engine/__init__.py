@@ -1,0 +1,1 @@
+"""One camera's loop. Knows ports, never adapters."""

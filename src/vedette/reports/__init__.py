@@ -1,0 +1,1 @@
+"""What an analysis leaves behind: lists, pictures, the annotated video and the report."""

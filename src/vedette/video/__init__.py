@@ -1,0 +1,1 @@
+"""Compressed video in and out."""

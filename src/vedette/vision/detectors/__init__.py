@@ -1,0 +1,1 @@
+"""One file per engine, and the declarative adapter for users' own exports."""
