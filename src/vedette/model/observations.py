@@ -14,12 +14,12 @@ from vedette.model.time import Instant
 class Trace(Protocol):
     """The recent path of every subject."""
 
-    def __call__(self, key: int, anchor: str, seconds: float) -> tuple[tuple[float, float, float], ...]:
-        """`(t_s, x, y)` of the anchor of subject `key` over the last `seconds`, oldest first."""
+    def __call__(self, slot: int, anchor: str, seconds: float) -> tuple[tuple[float, float, float], ...]:
+        """`(t_s, x, y)` of the anchor of the subject in `slot` over the last `seconds`, oldest first."""
         ...
 
 
-def _no_trace(key: int, anchor: str, seconds: float) -> tuple[tuple[float, float, float], ...]:  # noqa: ARG001
+def _no_trace(slot: int, anchor: str, seconds: float) -> tuple[tuple[float, float, float], ...]:  # noqa: ARG001
     return ()
 
 
@@ -27,9 +27,11 @@ def _no_trace(key: int, anchor: str, seconds: float) -> tuple[tuple[float, float
 class Subjects:
     """The tracks of a moment as the rules see them: one row per subject, smoothed and voted over time.
 
-    key        (n,) stays the same when a track is stitched to an earlier one; state of rules hangs on it
+    key        (n,) stays the same when a track is stitched to an earlier one, and is never reused
+    slot       (n,) a small number of its own while the subject lives, reused afterwards: rules keep arrays by it
     track      (n,) id of the track that carries the subject now
-    seen       (n,) detected in this very frame; positions of the others are predicted
+    seen       (n,) detected in this very frame; the anchors of the others stay where they were seen last
+    gone       (n,) this is its last moment (never together with `seen`): rules judge what is open and drop their state
     confirmed  (n,) may take part in rules; a subject that is not yet confirmed is followed but judged only once it is
     label      (n,) majority vote over the track, index into `names`
     score      (n,) median score over the track
@@ -39,12 +41,13 @@ class Subjects:
     height     (n,) smoothed height of the box in picture heights
     width      (n,) smoothed width of the box in picture heights
     bottom, center, top   (n, 2) smoothed anchors, 0..1 of the picture
-    ended      (m,) keys whose subject is gone for good; state kept under them must be dropped
     """
 
     key: Ints
+    slot: Ints
     track: Ints
     seen: Bools
+    gone: Bools
     confirmed: Bools
     label: Ints
     score: Floats
@@ -56,7 +59,6 @@ class Subjects:
     bottom: Floats
     center: Floats
     top: Floats
-    ended: Ints
     names: tuple[str, ...]
     trace: Trace = _no_trace
 
@@ -72,7 +74,7 @@ class Subjects:
         """No subjects at all."""
         f, i, b = np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.bool_)
         p = np.zeros((0, 2))
-        return cls(i, i, b, b, i, f, i, i, np.zeros((0, 4)), f, f, p, p, p, i, names)
+        return cls(i, i, i, b, b, b, i, f, i, i, np.zeros((0, 4)), f, f, p, p, p, names)
 
 
 @dataclass(frozen=True, slots=True)

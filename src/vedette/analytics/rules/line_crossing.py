@@ -1,0 +1,246 @@
+"""Somebody or something crosses a line, in one direction or the other.
+
+A crossing is a path of the anchor that meets the line itself and leads from beyond the band on one side to beyond the
+band on the other. The band (a share of the object height) swallows the trembling of boxes; time beyond it swallows
+single wrong detections. Both are judged by capture time and by detections, never by counting frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vedette.analytics.rules.base import Draft, RuleContext, RuleOptions, SubjectRule
+from vedette.analytics.slots import SlotTable
+from vedette.model.detections import Floats, Ints
+from vedette.model.events import Direction
+from vedette.model.geometry import Point, Polyline, square
+from vedette.model.observations import Observations
+from vedette.model.spec import Spec
+from vedette.model.time import NS_PER_S, Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineCrossingOptions(RuleOptions):
+    """Options of `line_crossing`.
+
+    line       two or more points; forward is from its left to its right for somebody who walks along it
+    names      words for the two directions
+    band       dead band on either side, as a share of the object's height
+    confirm_s  how long the object has to stay beyond the band on the new side
+    dedup_s    out and back within so long counts as nothing; 0 counts both
+    """
+
+    line: tuple[Point, ...]
+    names: dict[Literal["forward", "backward"], str] = field(default_factory=dict)
+    band: float = 0.1
+    confirm_s: float = 0.3
+    dedup_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        RuleOptions.__post_init__(self)
+        Polyline(self.line)
+        if self.band < 0.0 or self.confirm_s < 0.0 or self.dedup_s < 0.0:
+            raise ValueError("band, confirm_s and dedup_s must not be negative")
+
+
+@dataclass(frozen=True, slots=True)
+class _Passage:
+    """Where and when a subject's path met the line last, on its way to `side`."""
+
+    side: int
+    at: Instant
+    frame: int
+    anchor: Point
+    box: tuple[float, float, float, float]
+    trace: tuple[tuple[float, float, float], ...]
+
+
+class LineCrossing(SubjectRule):
+    """Counts crossings of one polyline."""
+
+    def __init__(self, options: LineCrossingOptions, context: RuleContext) -> None:
+        super().__init__(options, context)
+        self._options = options
+        self._line: Polyline | None = None
+        self._aspect = 0.0
+        self._passages: dict[int, _Passage] = {}
+        self._table = SlotTable(
+            {
+                "side": np.int8(0),  # where the subject was last known beyond the band: +1 right, -1 left
+                "place": np.full(2, np.nan),  # last seen anchor, picture heights
+                "step": np.zeros(2),  # the way there from the anchor seen before
+                "step_s": np.float64(0.0),  # and how long it took
+                "velocity": np.full(2, np.nan),  # smoothed velocity before that step, picture heights a second
+                "distance": np.float64(np.nan),
+                "seen_ns": np.int64(0),
+                "seen_utc": np.int64(0),
+                "seen_frame": np.int64(0),
+                "net": np.int64(0),  # passages to the right minus passages to the left since `side` was set
+                "beyond": np.int64(0),  # detections beyond the band on the other side since then
+                "stay": np.int64(0),  # of those, without a break
+                "stay_ns": np.int64(0),
+            }
+        )
+
+    def judge(self, now: Observations) -> Iterator[Draft]:
+        """Crossings that are certain as of this moment."""
+        line = self._line_for(now.aspect)
+        subjects = now.subjects
+        self._table.reach(subjects.slot)
+        rows = np.flatnonzero(subjects.seen)
+        if len(rows):
+            place = self.anchors_square(now)[rows]
+            distance = line.signed_distance(place)
+            self._pass(now, rows, place, distance)
+            yield from self._settle(now, rows, distance)
+            self._remember(now, rows, place, distance)
+        for row in np.flatnonzero(subjects.gone).tolist():
+            yield from self._farewell(now, row)
+        self._forget(subjects.slot[subjects.gone])
+
+    def _line_for(self, aspect: float) -> Polyline:
+        if self._line is None or aspect != self._aspect:
+            self._aspect = aspect
+            self._line = Polyline(square(np.asarray(self._options.line, float), aspect))
+        return self._line
+
+    def _pass(self, now: Observations, rows: Ints, place: Floats, distance: Floats) -> None:
+        """Note where paths since the last detection met the line."""
+        table, slots = self._table, now.subjects.slot[rows]
+        before, before_distance = table["place"][slots], table["distance"][slots]
+        way = np.hypot(*(place - before).T)
+        # A path can meet the line only if it is at least as long as the way to the line from both of its ends.
+        # Comparisons with the NaN of a first sight are false.
+        near = (np.abs(before_distance) <= way) & (np.abs(distance) <= way) & (way > 0.0)
+        for index in np.flatnonzero(near).tolist():
+            self._walk(now, int(rows[index]), before[index], place[index])
+
+    def _walk(self, now: Observations, row: int, before: Floats, place: Floats) -> None:
+        slot, table = int(now.subjects.slot[row]), self._table
+        for hit in self._line_for(now.aspect).crossings(tuple(before.tolist()), tuple(place.tolist())):
+            table["net"][slot] += hit.side
+            since = Instant(int(table["seen_ns"][slot]), int(table["seen_utc"][slot]))
+            at = Instant(
+                since.stream_ns + round(hit.fraction * (now.at.stream_ns - since.stream_ns)),
+                since.utc_ns + round(hit.fraction * (now.at.utc_ns - since.utc_ns)),
+            )
+            first = int(table["seen_frame"][slot])
+            frame = first + round(hit.fraction * (now.frame - first))
+            x, y = (before + hit.fraction * (place - before)).tolist()
+            left, top, right, bottom = now.subjects.box[row].tolist()
+            trace = tuple(point for point in self.trace(now, slot) if point[0] <= at.stream_s)
+            self._passages[slot] = _Passage(hit.side, at, frame, (x / now.aspect, y), (left, top, right, bottom), trace)
+
+    def _settle(self, now: Observations, rows: Ints, distance: Floats) -> Iterator[Draft]:
+        """Bring the sides up to date; say who has stayed beyond the band on the other side for long enough."""
+        table, subjects = self._table, now.subjects
+        slots = subjects.slot[rows]
+        band = self._options.band * subjects.height[rows]
+        zone = np.where(np.abs(distance) > band, np.sign(distance), 0.0).astype(np.int8)
+        home = table["side"][slots]
+        at_home = (zone != 0) & ((home == 0) | (zone == home))
+        self._arrive(slots[at_home], zone[at_home])
+        table["stay"][slots[zone == 0]] = 0
+        across = slots[(zone != 0) & (home != 0) & (zone != home)]
+        fresh = across[table["stay"][across] == 0]
+        table["stay_ns"][fresh] = now.at.stream_ns
+        table["stay"][across] += 1
+        table["beyond"][across] += 1
+        stayed = now.at.stream_ns - table["stay_ns"][across] >= self._options.confirm_s * NS_PER_S
+        for slot in across[stayed & (table["stay"][across] >= 2)].tolist():
+            side = -int(table["side"][slot])
+            yield from self._crossed(slot, side, now)
+            self._arrive(np.array([slot]), np.array([side], np.int8))
+
+    def _arrive(self, slots: Ints, side: NDArray[np.int8]) -> None:
+        table = self._table
+        table["side"][slots] = side
+        for column in ("net", "beyond", "stay"):
+            table[column][slots] = 0
+
+    def _crossed(self, slot: int, side: int, now: Observations) -> Iterator[Draft]:
+        """The crossing to `side`, if the path there led through the line and not round its end."""
+        passage = self._passages.get(slot)
+        if passage is None or passage.side != side or np.sign(self._table["net"][slot]) != side:
+            return
+        direction: Direction = "forward" if side > 0 else "backward"
+        draft = Draft(
+            slot=slot,
+            kind="crossed",
+            at=passage.at,
+            frame=passage.frame,
+            anchor=passage.anchor,
+            box=passage.box,
+            trace=passage.trace,
+            direction=direction,
+            direction_name=self._options.names.get(direction),
+            any_age=True,
+            not_before_ns=now.at.stream_ns + round(self._options.dedup_s * NS_PER_S) if self._options.dedup_s else 0,
+        )
+        if not (self._options.dedup_s and self._folds(draft)):
+            yield draft
+
+    def _folds(self, draft: Draft) -> bool:
+        """Whether the draft takes back the crossing before it. If so, that one is dropped."""
+        limit = draft.at.stream_ns - round(self._options.dedup_s * NS_PER_S)
+        for earlier in self._drafts:
+            if earlier.slot == draft.slot and earlier.direction != draft.direction and earlier.at.stream_ns >= limit:
+                self._drafts.remove(earlier)
+                return True
+        return False
+
+    def _remember(self, now: Observations, rows: Ints, place: Floats, distance: Floats) -> None:
+        table, slots = self._table, now.subjects.slot[rows]
+        walked = table["step_s"][slots] > 0.0
+        speed = table["step"][slots][walked] / table["step_s"][slots][walked, None]
+        old = table["velocity"][slots[walked]]
+        table["velocity"][slots[walked]] = np.where(np.isnan(old), speed, (old + speed) / 2)
+        again = ~np.isnan(table["distance"][slots])
+        table["step"][slots[again]] = (place - table["place"][slots])[again]
+        table["step_s"][slots[again]] = (now.at.stream_ns - table["seen_ns"][slots[again]]) / NS_PER_S
+        table["place"][slots] = place
+        table["distance"][slots] = distance
+        table["seen_ns"][slots] = now.at.stream_ns
+        table["seen_utc"][slots] = now.at.utc_ns
+        table["seen_frame"][slots] = now.frame
+
+    def _farewell(self, now: Observations, row: int) -> Iterator[Draft]:
+        """A track that ended beyond the band: two detections there suffice, or one after a long and credible step."""
+        table, subjects = self._table, now.subjects
+        slot = int(subjects.slot[row])
+        side = -int(table["side"][slot])
+        beyond = table["distance"][slot] * side > self._options.band * subjects.height[row]
+        if side == 0 or not beyond:
+            return
+        credible = self._long_and_fitting(slot, float(subjects.height[row]))
+        if table["beyond"][slot] >= 2 or (table["beyond"][slot] == 1 and credible):
+            yield from self._crossed(slot, side, now)
+
+    def _long_and_fitting(self, slot: int, height: float) -> bool:
+        """Whether the last step is at least half the object's height and goes on as the object moved before."""
+        step, before = self._table["step"][slot], self._table["velocity"][slot]
+        length = float(np.hypot(*step))
+        if length < 0.5 * height:
+            return False
+        if np.isnan(before).any():
+            return True
+        expected = before * float(self._table["step_s"][slot])
+        return float(step @ expected) >= 0.3 * length**2
+
+    def _forget(self, slots: Ints) -> None:
+        self._table.reset(slots)
+        for slot in slots.tolist():
+            self._passages.pop(slot, None)
+
+
+def build(options: LineCrossingOptions, context: RuleContext) -> LineCrossing:
+    """Make the rule."""
+    return LineCrossing(options, context)
+
+
+SPEC = Spec("line_crossing", LineCrossingOptions, build, "who crosses a line, and in which direction")

@@ -1,0 +1,236 @@
+"""Tracks as the rules see them: anchors, votes and medians gathered over time, one subject per real thing.
+
+Smoothing and voting depend on capture time and on detections, never on the number of frames.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vedette.analytics.slots import SlotTable
+from vedette.model.detections import Bools, Floats, Ints, Tracks, TrackState
+from vedette.model.observations import Fact, Observations, Subjects
+from vedette.model.time import NS_PER_S, Instant
+
+_SCORE_BINS = 50
+_TRACE_ROWS = 48
+_TRACE_STEP_NS = NS_PER_S // 40
+_ANCHORS = {"bottom": slice(1, 3), "center": slice(3, 5), "top": slice(5, 7)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneOptions:
+    """How positions are gathered.
+
+    anchor_tau_s      time constant of the anchors' smoothing
+    height_tau_s      time constant of the good height's smoothing
+    hidden_ratio      a box lower than this share of the good height has its bottom hidden, if its top went on smoothly
+    hidden_limit_s    after so long the low height is believed
+    edge              a box this close to the picture's lower edge (0..1) is cut by it
+    """
+
+    anchor_tau_s: float = 0.15
+    height_tau_s: float = 0.25
+    hidden_ratio: float = 0.8
+    hidden_limit_s: float = 5.0
+    edge: float = 0.006
+
+
+def _share(dt_s: Floats, tau_s: float, first: Bools) -> Floats:
+    """Weight of the new value in exponential smoothing with time constant `tau_s`; 1 at the first sight."""
+    return np.where(first, 1.0, 1.0 - np.exp(-dt_s / tau_s))
+
+
+class Scene:
+    """Turns the tracks of each moment into `Observations`."""
+
+    def __init__(self, aspect: float, options: SceneOptions | None = None) -> None:
+        self._aspect = aspect
+        self._options = options or SceneOptions()
+        self._slot_of: dict[int, int] = {}
+        self._free: list[int] = []
+        self._gone: Ints = np.zeros(0, np.int64)
+        self._next_slot = 0
+        self._next_key = 1
+        self._names: tuple[str, ...] = ()
+        self._table = self._fresh_table(0)
+
+    def _fresh_table(self, classes: int) -> SlotTable:
+        return SlotTable(
+            {
+                "key": np.int64(0),
+                "track": np.int64(0),
+                "confirmed": np.bool_(False),
+                "born_ns": np.int64(0),
+                "hits": np.int64(0),
+                "last_ns": np.int64(0),
+                "good_ns": np.int64(0),
+                "box": np.zeros(4),
+                "height": np.float64(0.0),
+                "width": np.float64(0.0),
+                "anchors": np.zeros(6),
+                "velocity": np.zeros(6),
+                "votes": np.zeros(classes),
+                "scores": np.zeros(_SCORE_BINS, np.int64),
+                "trace": np.full((_TRACE_ROWS, 7), np.nan),
+                "trace_rows": np.int64(0),
+                "trace_ns": np.int64(-_TRACE_STEP_NS),
+            }
+        )
+
+    def observe(self, tracks: Tracks, at: Instant, frame: int, facts: tuple[Fact, ...] = ()) -> Observations:
+        """What the rules may know at `at`. Tracks without identity (id < 1) are left out."""
+        if tracks.names != self._names:
+            self._learn_names(tracks.names)
+        self._release(self._gone)
+        gone = self._depart(tracks)
+        rows = np.flatnonzero(tracks.id >= 1)
+        slots = self._slots_for(tracks, rows)
+        self._table["confirmed"][slots] |= tracks.state[rows] >= TrackState.CONFIRMED
+        self._table["track"][slots] = tracks.id[rows]
+        self._table["box"][slots] = tracks.box[rows]
+        seen = tracks.seen[rows]
+        self._see(slots[seen], tracks, rows[seen], at)
+        subjects = self._subjects(slots, seen, gone)
+        self._gone = gone
+        return Observations(at, frame, self._aspect, subjects, facts)
+
+    def _learn_names(self, names: tuple[str, ...]) -> None:
+        if self._slot_of:
+            raise ValueError("class names changed while subjects were in view")
+        self._names = names
+        self._table = self._fresh_table(len(names))
+
+    def _depart(self, tracks: Tracks) -> Ints:
+        """Hand over stitched subjects to their new tracks; slots of those that ended for good."""
+        for row in np.flatnonzero(tracks.continues > 0).tolist():
+            track, earlier = int(tracks.id[row]), int(tracks.continues[row])
+            if track not in self._slot_of and earlier in self._slot_of:
+                self._slot_of[track] = self._slot_of.pop(earlier)
+        gone = [self._slot_of.pop(track) for track in tracks.ended.tolist() if track in self._slot_of]
+        return np.array(gone, np.int64)
+
+    def _slots_for(self, tracks: Tracks, rows: Ints) -> Ints:
+        ids = tracks.id[rows].tolist()
+        fresh = [(row, track) for row, track in zip(rows.tolist(), ids, strict=True) if track not in self._slot_of]
+        for _, track in fresh:
+            self._slot_of[track] = self._free.pop() if self._free else self._next_slot
+            self._next_slot = max(self._next_slot, self._slot_of[track] + 1)
+        slots = np.array([self._slot_of[track] for track in ids], np.int64)
+        self._table.reach(slots)
+        for row, track in fresh:
+            slot = self._slot_of[track]
+            self._table["key"][slot] = self._next_key
+            self._table["born_ns"][slot] = tracks.born_ns[row]
+            self._next_key += 1
+        return slots
+
+    def _release(self, slots: Ints) -> None:
+        self._table.reset(slots)
+        self._free.extend(slots.tolist())
+
+    def _see(self, slots: Ints, tracks: Tracks, rows: Ints, at: Instant) -> None:
+        if not len(slots):
+            return
+        table, box = self._table, tracks.box[rows]
+        dt = np.maximum(at.stream_ns - table["last_ns"][slots], 0) / NS_PER_S
+        first = table["hits"][slots] == 0
+        bottom = self._bottom(slots, box, dt, first, at)
+        middle = (box[:, 0] + box[:, 2]) / 2
+        place = np.stack([middle, bottom, middle, (box[:, 1] + bottom) / 2, middle, box[:, 1]], axis=1)
+        self._follow(slots, place, dt)
+        width = (box[:, 2] - box[:, 0]) * self._aspect
+        self._blend("width", slots, width, _share(dt, self._options.height_tau_s, first))
+        table["hits"][slots] += 1
+        table["last_ns"][slots] = at.stream_ns
+        table["votes"][slots, tracks.label[rows]] += np.maximum(tracks.score[rows], 1e-3)
+        table["scores"][slots, np.clip((tracks.score[rows] * _SCORE_BINS).astype(int), 0, _SCORE_BINS - 1)] += 1
+        self._record(slots, at)
+
+    def _blend(self, column: str, slots: Ints, value: Floats, share: Floats) -> None:
+        old = self._table[column][slots]
+        self._table[column][slots] = old + share * (value - old)
+
+    def _follow(self, slots: Ints, place: Floats, dt: Floats) -> None:
+        """Smooth the anchors by a g-h filter: no lag at constant speed, a straight line through the first sights.
+
+        Gains: fading memory g = 1 - theta^2, h = (1 - theta)^2 with theta = exp(-dt / tau), and expanding memory
+        g = 2(2n - 1)/(n(n + 1)), h = 6/(n(n + 1)) for the n-th sight, whichever is greater (E. Brookner, Tracking and
+        Kalman Filtering Made Easy, sections 1.2.9 and 1.2.10). Sights at the same moment only refine the place.
+        """
+        table = self._table
+        n = table["hits"][slots] + 1.0
+        theta = np.exp(-dt / self._options.anchor_tau_s)
+        g = np.maximum(1.0 - theta**2, np.minimum(1.0, 2.0 * (2.0 * n - 1.0) / (n * (n + 1.0))))[:, None]
+        h = np.maximum((1.0 - theta) ** 2, np.minimum(1.0, 6.0 / (n * (n + 1.0))))
+        moving = (n > 1.0) & (dt > 0.0)
+        h = np.where(moving, h / np.where(moving, dt, 1.0), 0.0)[:, None]
+        expected = table["anchors"][slots] + table["velocity"][slots] * dt[:, None]
+        miss = place - expected
+        table["anchors"][slots] = expected + g * miss
+        table["velocity"][slots] += h * miss
+
+    def _bottom(self, slots: Ints, box: Floats, dt: Floats, first: Bools, at: Instant) -> Floats:
+        """Where the feet are: the box's bottom, or the last good height below its top where the bottom is hidden.
+
+        Hidden means cut by the picture's lower edge, or a height that fell suddenly while the top went on smoothly.
+        """
+        table, options = self._table, self._options
+        height, good = box[:, 3] - box[:, 1], table["height"][slots]
+        low = ~first & (height < options.hidden_ratio * good)
+        smooth = np.abs(box[:, 1] - table["anchors"][slots, 5]) < 0.1 * good + 0.5 * good * dt
+        patient = at.stream_ns - table["good_ns"][slots] < options.hidden_limit_s * NS_PER_S
+        cut = (box[:, 3] >= 1.0 - options.edge) & ~first & (height < good)
+        hidden = (low & smooth & patient) | cut
+        table["good_ns"][slots[~hidden]] = at.stream_ns
+        keep = ~hidden
+        self._blend("height", slots[keep], height[keep], _share(dt, options.height_tau_s, first)[keep])
+        return np.where(hidden, box[:, 1] + good, box[:, 3])
+
+    def _record(self, slots: Ints, at: Instant) -> None:
+        table = self._table
+        due = slots[at.stream_ns - table["trace_ns"][slots] >= _TRACE_STEP_NS]
+        row = table["trace_rows"][due] % _TRACE_ROWS
+        table["trace"][due, row, 0] = at.stream_s
+        table["trace"][due, row, 1:] = table["anchors"][due]
+        table["trace_rows"][due] += 1
+        table["trace_ns"][due] = at.stream_ns
+
+    def _subjects(self, live: Ints, seen: Bools, gone: Ints) -> Subjects:
+        table, slots = self._table, np.concatenate([live, gone])
+        anchors = table["anchors"][slots]
+        scores = table["scores"][slots].cumsum(axis=1)
+        median = (scores * 2 >= scores[:, -1:]).argmax(axis=1) if len(slots) else np.zeros(0, np.int64)
+        votes = table["votes"][slots]
+        return Subjects(
+            key=table["key"][slots],
+            slot=slots,
+            track=table["track"][slots],
+            seen=np.concatenate([seen, np.zeros(len(gone), np.bool_)]),
+            gone=np.arange(len(slots)) >= len(live),
+            confirmed=table["confirmed"][slots],
+            label=votes.argmax(axis=1) if votes.shape[1] else np.zeros(len(slots), np.int64),
+            score=(median + 0.5) / _SCORE_BINS,
+            hits=table["hits"][slots],
+            born_ns=table["born_ns"][slots],
+            box=table["box"][slots],
+            height=table["height"][slots],
+            width=table["width"][slots],
+            bottom=anchors[:, 0:2],
+            center=anchors[:, 2:4],
+            top=anchors[:, 4:6],
+            names=self._names,
+            trace=self._trace,
+        )
+
+    def _trace(self, slot: int, anchor: str, seconds: float) -> tuple[tuple[float, float, float], ...]:
+        rows = self._table["trace"][slot]
+        rows = rows[~np.isnan(rows[:, 0])]
+        if not len(rows):
+            return ()
+        rows = rows[np.argsort(rows[:, 0], kind="stable")]
+        recent = rows[rows[:, 0] >= rows[-1, 0] - seconds]
+        place = recent[:, _ANCHORS[anchor]]
+        return tuple((float(t), float(x), float(y)) for t, (x, y) in zip(recent[:, 0], place, strict=True))
