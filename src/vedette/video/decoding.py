@@ -1,0 +1,124 @@
+"""Compressed pictures to upright BGR arrays, with damage left out."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from heapq import heappop, heappush
+from typing import Final, Protocol
+
+import av
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+from vedette.model.media import Image
+
+THREADS: Final = min(4, os.cpu_count() or 1)
+"""Decoding threads. Each holds pictures of its own, so their number bounds the memory."""
+
+
+class Stamped(Protocol):
+    """What numbering asks of a packet."""
+
+    @property
+    def pts(self) -> int | None: ...  # noqa: D102
+    @property
+    def dts(self) -> int | None: ...  # noqa: D102
+
+
+class Decoder:
+    """Decodes one stream. A packet or picture that is damaged is left out and counted in `damaged`.
+
+    delay  allow pictures to come out some packets late, which lets several threads work; not for live streams
+    """
+
+    def __init__(self, stream: VideoStream, *, delay: bool) -> None:
+        self.damaged = 0
+        self._stream = stream
+        self._context = stream.codec_context
+        stream.thread_type = "AUTO" if delay else "SLICE"
+        self._context.thread_count = THREADS if delay else 1
+        self._reformatter = VideoReformatter()
+        self._size: tuple[int, int] | None = None
+
+    def pictures(self, packet: av.Packet[VideoStream]) -> list[VideoFrame]:
+        """Pictures that `packet` completes, in presentation order. One without data or stamp ends the stream."""
+        if packet.size == 0 and packet.dts is not None:
+            return []
+        try:
+            decoded = self._context.decode(packet)
+        except av.FFmpegError:
+            self.damaged += 1
+            return []
+        whole = [picture for picture in decoded if not picture.is_corrupt]
+        self.damaged += len(decoded) - len(whole)
+        return whole
+
+    def image(self, picture: VideoFrame) -> Image:
+        """`picture` as BGR in the size of the first one, turned the way the recording phone or camera was held."""
+        if self._size is None:
+            self._size = picture.width, picture.height
+        width, height = self._size
+        bgr = self._reformatter.reformat(picture, width, height, "bgr24", threads=1).to_ndarray()
+        turns = quarter_turns(picture)
+        return np.ascontiguousarray(np.rot90(bgr, turns) if turns else bgr, dtype=np.uint8)
+
+
+def quarter_turns(picture: VideoFrame) -> int:
+    """Quarter turns to the left (0..3) that put `picture` upright, from its display matrix."""
+    return round(picture.rotation / 90) % 4
+
+
+class Numbering:
+    """Numbers frames from 0 in presentation order and counts those that were sent to the decoder and never came out.
+
+    one_per_packet  every packet of this stream makes one picture. Where that is not so (fields that come in packets of
+                    their own, packets without a picture), only what comes out is counted
+    """
+
+    def __init__(self, time_base: Fraction | None, *, one_per_packet: bool) -> None:
+        self._back = round(5 / time_base) if time_base else 0
+        self._watch = one_per_packet
+        self._run = 0
+        self._high: int | None = None
+        self._waiting: list[tuple[int, int]] = []
+        self._known: set[int] = set()
+        self._next = 0
+        self._any = False
+
+    def start_at(self, index: int) -> None:
+        """The frame that comes out next has number `index`, whatever was lost before it."""
+        self._next = index
+        self._any = False
+
+    def sent(self, packet: Stamped) -> None:
+        """Take note of a packet that goes to the decoder."""
+        pts = packet.pts
+        if not self._watch or pts is None:
+            return
+        if self._high is not None and pts < self._high - self._back:
+            self._run, self._high = self._run + 1, pts
+        self._high = pts if self._high is None else max(self._high, pts)
+        heappush(self._waiting, (self._run, pts))
+        self._known.add(pts)
+        if len(self._waiting) > 4096:
+            self._watch = False
+            self._waiting.clear()
+            self._known.clear()
+
+    def came(self, pts: int | None) -> int:
+        """Number of the picture that came out with `pts`."""
+        lost = 0
+        if self._watch and pts in self._known:
+            while self._waiting:
+                waited = heappop(self._waiting)[1]
+                if waited == pts:
+                    break
+                lost += 1
+                self._known.discard(waited)
+        index = self._next + (lost if self._any else 0)
+        self._next = index + 1
+        self._any = True
+        return index
