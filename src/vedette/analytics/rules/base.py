@@ -221,7 +221,8 @@ class SubjectRule(ABC):
 
     def _publish(self, draft: Draft, now: Observations, row: int) -> list[RuleEvent]:
         last = self._last_ns.get(draft.kind)
-        cooling = last is not None and draft.at.stream_ns - last < self._common.cooldown_s * NS_PER_S
+        # Events are published in the order in which they become certain, not in which they happened.
+        cooling = last is not None and abs(draft.at.stream_ns - last) < self._common.cooldown_s * NS_PER_S
         if cooling or not self.armed(draft.at):
             return []
         self._last_ns[draft.kind] = draft.at.stream_ns
