@@ -43,9 +43,9 @@ class Decoder:
         self._reformatter = VideoReformatter()
         self._size: tuple[int, int] | None = None
 
-    def pictures(self, packet: av.Packet[VideoStream]) -> list[VideoFrame]:
-        """Pictures that `packet` completes, in presentation order. One without data or stamp ends the stream."""
-        if packet.size == 0 and packet.dts is not None:
+    def pictures(self, packet: av.Packet[VideoStream] | None) -> list[VideoFrame]:
+        """Pictures that `packet` completes, in presentation order. None, or one without data and stamp, ends it."""
+        if packet is not None and packet.size == 0 and packet.dts is not None:
             return []
         try:
             decoded = self._context.decode(packet)
@@ -66,9 +66,32 @@ class Decoder:
         return np.ascontiguousarray(np.rot90(bgr, turns) if turns else bgr, dtype=np.uint8)
 
 
+def decodable(stream: VideoStream) -> bool:
+    """Whether there is a decoder. Without one PyAV gives a stream no context, though its types promise one."""
+    return bool(stream.codec_context)
+
+
 def quarter_turns(picture: VideoFrame) -> int:
     """Quarter turns to the left (0..3) that put `picture` upright, from its display matrix."""
     return round(picture.rotation / 90) % 4
+
+
+class Stamper:
+    """Whole numbers for stamps that packets lack. Decoding stamps that are made up keep order and the nominal rate."""
+
+    def __init__(self, time_base_s: float, fps: float) -> None:
+        self._step = max(1, round(1 / (time_base_s * (fps or 25.0)))) if time_base_s else 1
+        self._last: int | None = None
+
+    def stamps(self, packet: Stamped) -> tuple[int, int]:
+        """`(pts, dts)` of the next packet in decoding order."""
+        pts, dts = packet.pts, packet.dts
+        if dts is None and self._last is None:
+            dts = pts or 0
+        elif dts is None and self._last is not None:
+            dts = self._last + self._step
+        self._last = dts = dts or 0
+        return (dts if pts is None else pts), dts
 
 
 class Numbering:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote
 
 import av
 from av.container import InputContainer
@@ -21,7 +23,7 @@ from av.video.stream import VideoStream
 from vedette.model.errors import SourceError
 from vedette.model.media import StreamInfo
 from vedette.model.time import NS_PER_S
-from vedette.video.decoding import Decoder, quarter_turns
+from vedette.video.decoding import Decoder, decodable, quarter_turns
 from vedette.video.timing import LEAP_S, fps_of, plausible
 
 CONTAINERS: Final = (
@@ -83,7 +85,9 @@ def check(path: Path) -> None:
         if stat.S_ISDIR(status.st_mode):
             raise SourceError(f"{name} is a directory: name one video file in it")
         if not stat.S_ISREG(status.st_mode):
-            raise SourceError(f"{name} is not a regular file: for a camera device write webcam:{name.strip(chr(39))}")
+            device = re.fullmatch(r"/dev/video(\d+)", str(path))
+            hint = f"for this camera write webcam:{device[1]}" if device else "name a video file"
+            raise SourceError(f"{name} is not a regular file: {hint}")
         with path.open("rb") as file:
             start = file.read(64).lstrip(b"\xef\xbb\xbf \r\n")
     except FileNotFoundError:
@@ -129,7 +133,7 @@ def video_stream(container: InputContainer, name: str) -> VideoStream:
             raise SourceError(f"{name} has sound but no picture: name a video")
         raise SourceError(f"{name} has no video stream: name a video")
     stream = max(usable, key=lambda s: (bool(s.disposition & Disposition.default), -s.index))
-    if stream.codec_context is None:
+    if not decodable(stream):
         raise SourceError(f"{name} has a video codec that is not supported: convert it to H.264")
     return stream
 
@@ -284,5 +288,7 @@ def _stamps(path: Path) -> Iterator[tuple[int | None, int | None, bool]]:
 def absolute(address: str) -> Path:
     """The file that `address` names: a path, with `~` for the home folder, or a `file:` URL without a host."""
     if address.startswith("file://"):
-        address = address.removeprefix("file://")
+        address = unquote(address.removeprefix("file://").removeprefix("localhost"))
+    else:
+        address = address.removeprefix("file:")
     return Path(os.path.abspath(os.path.expanduser(address)))

@@ -88,7 +88,8 @@ class CaptureTimes:
             self._ns = by_guess
             return
         if self._zero_pts is None:
-            self._anchor(pts, by_guess)
+            # The first packets of a live stream come in a burst, so their arrival tells nothing.
+            self._anchor(pts, self._ns + self.interval_ns)
             return
         step = self._place(pts, time_base) - self._ns
         if step < -self.interval_ns:

@@ -18,7 +18,7 @@ from vedette.model.errors import SourceError, SourceLost
 from vedette.model.media import Frame, Packet, StreamInfo
 from vedette.model.spec import STRICT, Spec
 from vedette.model.time import NS_PER_S
-from vedette.video.decoding import Decoder, Numbering
+from vedette.video.decoding import Decoder, Numbering, Stamper
 from vedette.video.probe import Probe, absolute, index_until, open_container, probe, shown, video_stream
 from vedette.video.timing import CaptureTimes
 
@@ -101,21 +101,12 @@ class FileStream:
     def packets(self) -> Iterator[Packet]:
         """Compressed packets in decoding order. Raises SourceLost where the file breaks off."""
         self._claim()
-        dts = -1
-        step = self._ticks_per_frame()
+        base = float(self._stream.time_base or 0)
+        stamper = Stamper(base, self.info.fps)
         for packet in self._demux():
-            if not packet.size:
-                continue
-            dts = packet.dts if packet.dts is not None else dts + step
-            yield Packet(
-                camera=self.info.name,
-                stream="main",
-                data=bytes(packet),
-                pts=packet.pts if packet.pts is not None else dts,
-                dts=dts,
-                time_base_s=float(self._stream.time_base or 0),
-                key=packet.is_keyframe,
-            )
+            if packet.size:
+                pts, dts = stamper.stamps(packet)
+                yield Packet(self.info.name, "main", bytes(packet), pts, dts, base, packet.is_keyframe)
         self._check_end()
 
     def frames(self, start_s: float = 0.0, end_s: float | None = None) -> Iterator[Frame]:
@@ -143,10 +134,6 @@ class FileStream:
         if self._used:
             raise RuntimeError("a stream is read once: open the source again")
         self._used = True
-
-    def _ticks_per_frame(self) -> int:
-        base = self._stream.time_base
-        return max(1, round(1 / (float(base) * (self.info.fps or 25.0)))) if base else 1
 
     def _begin(self, start_ns: int) -> tuple[CaptureTimes, Numbering, Iterator[VideoFrame]]:
         """Start reading at the keyframe before `start_ns`, or at the front where that place cannot be told exactly."""
