@@ -1,0 +1,1 @@
+"""The scenes that can be drawn, one file each."""
