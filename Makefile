@@ -30,8 +30,7 @@ test: $(DEV_READY) ## every test
 check: $(DEV_READY) ## style, types, imports, sizes, generated pages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/mypy tools
+	MYPYPATH=tests $(BIN)/mypy --explicit-package-bases src tests benchmarks tools
 	$(BIN)/lint-imports
 	$(BIN)/python tools/check_style.py
 	$(BIN)/python tools/reference.py --check
