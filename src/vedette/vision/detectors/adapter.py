@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal
 
@@ -80,7 +80,7 @@ class OnnxOptions:
     nms_iou: float = SAME_IOU
     engine: Literal["onnxruntime", "openvino"] = "onnxruntime"
     threads: int = 0
-    threads_each: int = field(default=1)
+    threads_each: int = 1
 
     def __post_init__(self) -> None:
         if self.decoder not in DECODERS:

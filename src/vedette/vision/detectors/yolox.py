@@ -9,7 +9,7 @@ from vedette.model.labels import COCO
 from vedette.model.spec import STRICT, Spec
 from vedette.vision import weights
 from vedette.vision.detectors.decoders import DECODERS
-from vedette.vision.detectors.network import Engine, Labels, NetworkDetector, Recipe, usable_cores
+from vedette.vision.detectors.network import SAME_IOU, Engine, Labels, NetworkDetector, Recipe, usable_cores
 from vedette.vision.detectors.onnx_runtime import OnnxRuntimeEngine
 from vedette.vision.detectors.onnx_shape import free_size
 from vedette.vision.detectors.openvino_engine import OpenVinoEngine
@@ -27,6 +27,7 @@ class YoloxNanoOptions:
     floor      detections with a lower score are not answered at all; weaker ones than `min_score` keep tracks alive
     engine     `openvino` needs the extra of that name
     threads    pictures worked on at once, each on one core; 0 means all cores
+    nms_iou    boxes of one class that overlap by more are one object; higher keeps more of a crowd and more doubles
     size       (width, height) in pixels that pictures are scaled into, multiples of 32; larger finds smaller objects
     """
 
@@ -36,6 +37,7 @@ class YoloxNanoOptions:
     floor: float = 0.1
     engine: Literal["onnxruntime", "openvino"] = "onnxruntime"
     threads: int = 0
+    nms_iou: float = SAME_IOU
     size: tuple[int, int] = (416, 416)
 
     def __post_init__(self) -> None:
@@ -43,6 +45,8 @@ class YoloxNanoOptions:
             raise ValueError(
                 f"0 < floor <= min_score <= 1 must hold, not floor {self.floor}, min_score {self.min_score}"
             )
+        if not 0.0 < self.nms_iou <= 1.0:
+            raise ValueError(f"nms_iou must be above 0 and at most 1, not {self.nms_iou}")
         if self.threads < 0:
             raise ValueError(f"threads must be 0 (all cores) or more, not {self.threads}")
         if any(side % _STRIDE or not _STRIDE <= side <= 1920 for side in self.size):
@@ -68,6 +72,7 @@ def build(options: YoloxNanoOptions) -> NetworkDetector:
         labels=Labels.plain(COCO),
         floor=options.floor,
         threads=threads,
+        same_iou=options.nms_iou,
     )
     return NetworkDetector(engine, recipe)
 
