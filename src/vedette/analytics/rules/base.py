@@ -90,6 +90,8 @@ class Draft:
 
     any_age    `min_age_s` is waived
     not_before_ns   stream time before which it is kept back
+    opens      begins something that a later draft of the same subject ends
+    closes     ends it: an event if, and only if, the beginning was one
     """
 
     slot: int
@@ -104,6 +106,8 @@ class Draft:
     value: float | None = None
     any_age: bool = False
     not_before_ns: int = field(default=0)
+    opens: bool = False
+    closes: bool = False
 
 
 class SubjectRule(ABC):
@@ -115,6 +119,7 @@ class SubjectRule(ABC):
         self._anchor: Anchor = options.anchor or ("center" if context.overhead else "bottom")
         self._wanted = expand(options.labels)
         self._drafts: list[Draft] = []
+        self._opened: set[int] = set()
         self._last_ns: dict[str, int] = {}
         self._wanted_rows: tuple[tuple[str, ...], Bools] = ((), np.zeros(0, np.bool_))
 
@@ -133,10 +138,13 @@ class SubjectRule(ABC):
 
     def update(self, now: Observations) -> list[RuleEvent]:
         """Take in one moment."""
-        self._drafts.extend(self.judge(now))
-        if not self._drafts:
-            return []
-        return self._release(now)
+        # Collected first: `judge` may take back drafts of moments before.
+        found = list(self.judge(now))
+        self._drafts.extend(found)
+        events = self._release(now) if self._drafts else []
+        if self._opened:
+            self._opened.difference_update(now.subjects.slot[now.subjects.gone].tolist())
+        return events
 
     # -- for subclasses -------------------------------------------------------------------------------------------
 
@@ -196,19 +204,29 @@ class SubjectRule(ABC):
         eligible = self.eligible(now)
         events: list[RuleEvent] = []
         kept: list[Draft] = []
+        waiting: set[int] = set()
         for draft in self._drafts:
             row = row_of.get(draft.slot)
             if row is None:
                 continue
-            last_moment = bool(subjects.gone[row])
-            if draft.not_before_ns > now.at.stream_ns and not last_moment:
-                kept.append(draft)
-            elif eligible[row] or (draft.any_age and self._eligible_at_any_age(now, row)):
+            if self._due(draft, now, row, eligible):
                 events.extend(self._publish(draft, now, row))
-            elif not last_moment:
+            elif not subjects.gone[row] and not self._pointless(draft, waiting):
                 kept.append(draft)
+                waiting.add(draft.slot)
         self._drafts = kept
         return events
+
+    def _due(self, draft: Draft, now: Observations, row: int, eligible: Bools) -> bool:
+        """Whether the draft becomes an event now."""
+        if draft.closes:
+            return draft.slot in self._opened
+        if draft.not_before_ns > now.at.stream_ns and not now.subjects.gone[row]:
+            return False
+        return bool(eligible[row]) or (draft.any_age and self._eligible_at_any_age(now, row))
+
+    def _pointless(self, draft: Draft, waiting: set[int]) -> bool:
+        return draft.closes and draft.slot not in self._opened and draft.slot not in waiting
 
     def _eligible_at_any_age(self, now: Observations, row: int) -> bool:
         subjects, options = now.subjects, self._common
@@ -219,13 +237,23 @@ class SubjectRule(ABC):
             and options.min_size <= subjects.height[row] <= (options.max_size or np.inf)
         )
 
-    def _publish(self, draft: Draft, now: Observations, row: int) -> list[RuleEvent]:
+    def _allowed(self, draft: Draft) -> bool:
+        """Whether schedule and cooldown let the draft become an event; if so, the cooldown starts."""
         last = self._last_ns.get(draft.kind)
         # Events are published in the order in which they become certain, not in which they happened.
         cooling = last is not None and abs(draft.at.stream_ns - last) < self._common.cooldown_s * NS_PER_S
         if cooling or not self.armed(draft.at):
-            return []
+            return False
         self._last_ns[draft.kind] = draft.at.stream_ns
+        return True
+
+    def _publish(self, draft: Draft, now: Observations, row: int) -> list[RuleEvent]:
+        if draft.closes:
+            self._opened.discard(draft.slot)
+        elif not self._allowed(draft):
+            return []
+        if draft.opens:
+            self._opened.add(draft.slot)
         subjects = now.subjects
         return [
             RuleEvent(
