@@ -16,6 +16,10 @@ class SystemClock:
         """Nanoseconds of a clock that never steps."""
         return time.monotonic_ns()
 
+    def cpu_ns(self) -> int:
+        """Nanoseconds of processor time this process has used, all threads together."""
+        return time.process_time_ns()
+
     def sleep(self, seconds: float) -> None:
         """Block this thread."""
         time.sleep(seconds)

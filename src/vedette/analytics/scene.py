@@ -29,6 +29,8 @@ class SceneOptions:
     hidden_ratio      a box lower than this share of the good height has its bottom hidden, if its top went on smoothly
     hidden_limit_s    after so long the low height is believed
     edge              a box this close to the picture's lower edge (0..1) is cut by it
+    least_move        a subject is confirmed only after its top and its bottom have both moved by this share of its
+                      height; 0 asks for nothing. What never moves is furniture, however sure the detector is of it
     """
 
     anchor_tau_s: float = 0.15
@@ -36,6 +38,7 @@ class SceneOptions:
     hidden_ratio: float = 0.8
     hidden_limit_s: float = 5.0
     edge: float = 0.006
+    least_move: float = 0.0
 
 
 def _share(dt_s: Floats, tau_s: float, first: Bools) -> Floats:
@@ -62,7 +65,8 @@ class Scene:
             {
                 "key": np.int64(0),
                 "track": np.int64(0),
-                "confirmed": np.bool_(False),
+                "tracked": np.bool_(False),
+                "moved": np.bool_(False),
                 "born_ns": np.int64(0),
                 "hits": np.int64(0),
                 "last_ns": np.int64(0),
@@ -72,6 +76,7 @@ class Scene:
                 "width": np.float64(0.0),
                 "anchors": np.zeros(6),
                 "velocity": np.zeros(6),
+                "origin": np.zeros(6),
                 "votes": np.zeros(classes),
                 "scores": np.zeros(_SCORE_BINS, np.int64),
                 "trace": np.full((_TRACE_ROWS, 7), np.nan),
@@ -88,7 +93,7 @@ class Scene:
         gone = self._depart(tracks)
         rows = np.flatnonzero(tracks.id >= 1)
         slots = self._slots_for(tracks, rows)
-        self._table["confirmed"][slots] |= tracks.state[rows] >= TrackState.CONFIRMED
+        self._table["tracked"][slots] |= tracks.state[rows] >= TrackState.CONFIRMED
         self._table["track"][slots] = tracks.id[rows]
         self._table["box"][slots] = tracks.box[rows]
         seen = tracks.seen[rows]
@@ -147,6 +152,7 @@ class Scene:
         table["last_ns"][slots] = at.stream_ns
         table["votes"][slots, tracks.label[rows]] += np.maximum(tracks.score[rows], 1e-3)
         table["scores"][slots, np.clip((tracks.score[rows] * _SCORE_BINS).astype(int), 0, _SCORE_BINS - 1)] += 1
+        self._notice_move(slots, first)
         self._record(slots, at)
 
     def _blend(self, column: str, slots: Ints, value: Floats, share: Floats) -> None:
@@ -171,6 +177,14 @@ class Scene:
         miss = place - expected
         table["anchors"][slots] = expected + g * miss
         table["velocity"][slots] += h * miss
+
+    def _notice_move(self, slots: Ints, first: Bools) -> None:
+        table = self._table
+        table["origin"][slots[first]] = table["anchors"][slots[first]]
+        way = (table["anchors"][slots] - table["origin"][slots]).reshape(-1, 3, 2)
+        length = np.hypot(way[..., 0] * self._aspect, way[..., 1])
+        least = self._options.least_move * table["height"][slots]
+        table["moved"][slots] |= np.minimum(length[:, 0], length[:, 2]) > least
 
     def _bottom(self, slots: Ints, box: Floats, dt: Floats, first: Bools, at: Instant) -> Floats:
         """Where the feet are: the box's bottom, or the last good height below its top where the bottom is hidden.
@@ -210,7 +224,7 @@ class Scene:
             track=table["track"][slots],
             seen=np.concatenate([seen, np.zeros(len(gone), np.bool_)]),
             gone=np.arange(len(slots)) >= len(live),
-            confirmed=table["confirmed"][slots],
+            confirmed=table["tracked"][slots] & (table["moved"][slots] | (self._options.least_move <= 0.0)),
             label=votes.argmax(axis=1) if votes.shape[1] else np.zeros(len(slots), np.int64),
             score=(median + 0.5) / _SCORE_BINS,
             hits=table["hits"][slots],

@@ -74,6 +74,11 @@ class Detector(Protocol):
         """(width, height) in pixels that pictures are scaled into; crops of this size cost no detail."""
         ...
 
+    @property
+    def model(self) -> tuple[str, str]:
+        """Name and SHA-256 of the weights, for reports."""
+        ...
+
     def detect(self, images: Sequence[Image]) -> list[Detections]:
         """One answer per picture, boxes in 0..1 of that picture, best score first. Raises DetectorError."""
         ...

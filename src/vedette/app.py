@@ -1,0 +1,223 @@
+"""The composition root: the only place that picks concrete classes."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from vedette.analytics.rules.base import RuleContext
+from vedette.analytics.ruleset import RuleSet
+from vedette.analytics.scene import SceneOptions
+from vedette.analytics.tracking import Tracker, TrackerOptions
+from vedette.clock import SystemClock
+from vedette.config import CameraConfig, RuleDefinition, from_mapping, load
+from vedette.engine.analyzer import Analyzer
+from vedette.engine.pace import Pace
+from vedette.model.errors import OperationError, SourceError, UsageError
+from vedette.model.media import Frame, StreamInfo
+from vedette.model.ports import Detector, Stream
+from vedette.model.step import Step
+from vedette.plugins import source_for
+from vedette.reports.outputs import Ending, Outputs, RuleView, summarise
+from vedette.reports.summary import ModelSummary, Performance, SourceSummary, Summary, Tally
+from vedette.vision.perception import Perception, PerceptionOptions
+
+Progress = Callable[[float, StreamInfo], None]
+"""Called after each analysed frame with the stream seconds reached and what is known of the source."""
+
+_LEAST_MOVE = 0.2
+_START_ABOVE = 0.1
+
+
+def analyze(
+    source: str | Path,
+    rules: str | Path | Mapping[str, object] | CameraConfig | None = None,
+    out: str | Path | None = None,
+    *,
+    fps: float | None = None,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    video: bool = True,
+    progress: Progress | None = None,
+) -> Summary:
+    """Analyse one file, stream or recording through the same pipeline as live cameras.
+
+    source   a file's path, or an address such as `rtsp://...`, `webcam:0` or `sim:shop-entrance`
+    rules    a rules file, the same as plain values, or None to follow objects without any rule
+    out      folder for events, tracks, report and so on; None writes nothing
+    fps      analyse so many frames a second; None takes what the rules say, every frame by default
+    start_s, end_s   analyse only this stretch of stream time
+    video    also write the annotated video
+
+    Raises ConfigError and UsageError for a wrong request, SourceError, WeightsError and OutputError where something
+    fails. When the source breaks off (SourceLost) or on Ctrl-C everything found until then has been written.
+    """
+    config = _configured(rules)
+    _check_stretch(start_s, end_s, fps)
+    with ExitStack() as stack:
+        stream = source_for(str(source)).open()
+        stack.callback(stream.close)
+        views = [_view(rule, config.view) for rule in config.rules]
+        outputs = stack.enter_context(Outputs(Path(out), info=stream.info, rules=views, video=video)) if out else None
+        run = _Run(stream, config, Pace(fps or config.analysis.fps), outputs or Tally(views))
+        failure = run.through(start_s, end_s, progress)
+        ending = run.ending(str(source), failure)
+        summary = outputs.close(ending) if outputs else summarise(run.tally, ending)
+    if failure is not None:
+        raise failure
+    return summary
+
+
+def _configured(rules: str | Path | Mapping[str, object] | CameraConfig | None) -> CameraConfig:
+    if isinstance(rules, CameraConfig):
+        return rules
+    if rules is None or isinstance(rules, Mapping):
+        return from_mapping(rules or {})
+    return load(rules)
+
+
+def _check_stretch(start_s: float, end_s: float | None, fps: float | None) -> None:
+    if not start_s >= 0.0:
+        raise UsageError(f"the start must not be negative, not {start_s:g} s")
+    if end_s is not None and not end_s > start_s:
+        raise UsageError(f"the end ({end_s:g} s) must come after the start ({start_s:g} s)")
+    if fps is not None and not 0.0 < fps <= 1000.0:
+        raise UsageError(f"fps must be above 0 and at most 1000, not {fps:g}")
+
+
+def _view(rule: RuleDefinition, view: str) -> RuleView:
+    options = rule.options
+    return RuleView(
+        id=rule.id,
+        type=rule.spec.name,
+        hash=rule.hash,
+        line=getattr(options, "line", None) or (),
+        zone=getattr(options, "zone", None) or (),
+        names=getattr(options, "names", {}),
+        labels=options.labels,
+        severity=options.severity,
+        anchor=options.anchor or ("center" if view == "overhead" else "bottom"),
+    )
+
+
+def analyzer_for(config: CameraConfig, detector: Detector) -> Analyzer:
+    """The loop of one camera as configured."""
+    sure = config.detector[1].min_score
+    overhead = config.view == "overhead"
+    rules = [
+        rule.spec.build(rule.options, RuleContext(rule_hash=rule.hash, overhead=overhead, zone=config.timezone))
+        for rule in config.rules
+    ]
+    return Analyzer(
+        Perception(detector, PerceptionOptions(view=config.view, mode=config.analysis.mode)),
+        Tracker(TrackerOptions(high=sure, start=min(sure + _START_ABOVE, 1.0))),
+        RuleSet(rules),
+        SceneOptions(least_move=0.0 if config.view == "moving" else _LEAST_MOVE),
+    )
+
+
+@dataclass(slots=True)
+class _Seen:
+    """How far a run has come."""
+
+    frames: int = 0
+    first_s: float | None = None
+    last_s: float = 0.0
+
+    def take(self, frame: Frame) -> None:
+        self.frames += 1
+        self.first_s = frame.at.stream_s if self.first_s is None else self.first_s
+        self.last_s = frame.at.stream_s
+
+    def duration_s(self, fps: float) -> float:
+        """From the first frame to the end of the last."""
+        return self.last_s - (self.first_s or 0.0) + (1.0 / fps if fps > 0.0 and self.frames else 0.0)
+
+
+class _Run:
+    """One pass over one stream."""
+
+    def __init__(self, stream: Stream, config: CameraConfig, pace: Pace, sink: Outputs | Tally) -> None:
+        spec, options = config.detector
+        self._detector: Detector = spec.build(options)
+        self._analyzer = analyzer_for(config, self._detector)
+        self._stream, self._pace, self._sink = stream, pace, sink
+        self._clock = SystemClock()
+        self._began_ns, self._cpu_ns = self._clock.monotonic_ns(), self._clock.cpu_ns()
+        self._seen = _Seen()
+
+    @property
+    def tally(self) -> Tally:
+        """Counts of the run."""
+        return self._sink.tally if isinstance(self._sink, Outputs) else self._sink
+
+    def through(
+        self, start_s: float, end_s: float | None, progress: Progress | None
+    ) -> OperationError | KeyboardInterrupt | None:
+        """Analyse to the end; the answer is what cut it short, if anything did."""
+        failure: OperationError | KeyboardInterrupt | None = None
+        try:
+            for step in self._steps(start_s, end_s):
+                self._sink.take(step)
+                if progress:
+                    progress(step.frame.at.stream_s, self._stream.info)
+        except (SourceError, KeyboardInterrupt) as error:
+            failure = error
+        last = self._analyzer.finish()
+        if last is not None:
+            self._sink.take(last)
+        if failure is None and not self._seen.frames:
+            return SourceError(f"{self._stream.info.name}: no picture between the given start and end")
+        return failure
+
+    def _steps(self, start_s: float, end_s: float | None) -> Iterator[Step]:
+        for frame in self._stream.frames(start_s, end_s):
+            self._seen.take(frame)
+            if self._pace.takes(frame.at):
+                yield self._analyzer.step(frame)
+
+    def ending(self, path: str, failure: BaseException | None) -> Ending:
+        """The figures of the run."""
+        info = self._stream.info
+        name, sha256 = self._detector.model
+        return Ending(
+            source=SourceSummary(
+                path=path,
+                width=info.width,
+                height=info.height,
+                frames=self._seen.frames,
+                duration_s=self._seen.duration_s(info.fps),
+                fps=info.fps,
+            ),
+            performance=self._performance(),
+            model=ModelSummary(name=name, sha256=sha256),
+            values=self._analyzer.values(),
+            complete=failure is None,
+            note=_note(failure, self._seen.last_s),
+        )
+
+    def _performance(self) -> Performance:
+        unit = 1 if sys.platform == "darwin" else 1024
+        return Performance(
+            wall_s=(self._clock.monotonic_ns() - self._began_ns) / 1e9,
+            cpu_s=(self._clock.cpu_ns() - self._cpu_ns) / 1e9,
+            frames_decoded=self._seen.frames,
+            frames_analyzed=self._analyzer.analyzed,
+            inferences=self._analyzer.inferences,
+            peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20,
+        )
+
+
+def _note(failure: BaseException | None, reached_s: float) -> str:
+    if failure is None:
+        return ""
+    if isinstance(failure, KeyboardInterrupt):
+        return f"interrupted after {reached_s:.1f} s of video"
+    return f"ended after {reached_s:.1f} s of video: {failure}"
+
+
+__all__: Sequence[str] = ["Progress", "analyze", "analyzer_for"]
