@@ -201,6 +201,11 @@ class Registry:
         self._table = {weights.name: weights for weights in table}
         self._folder = folder
 
+    @property
+    def folder(self) -> Path:
+        """Where the files are kept."""
+        return self._folder
+
     def entries(self) -> tuple[Weights, ...]:
         """Everything in the table."""
         return tuple(self._table.values())
