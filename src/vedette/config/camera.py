@@ -175,6 +175,18 @@ def _detector(given: Mapping[str, object], problems: list[Problem]) -> tuple[Spe
 
 
 def _labels_of(options: Any) -> tuple[str, ...] | None:  # noqa: ANN401 - each plug-in has its own type
-    """Class names a detector of these options answers with: its own list, or COCO's."""
-    labels = getattr(options, "labels", None)
-    return tuple(labels) if isinstance(labels, list | tuple) and labels else COCO
+    """Class names a detector of these options answers with; None when only the detector itself can tell.
+
+    A detector says them in an option `labels`: a list of names, or the path of a text file with one name a line. One
+    without that option, or with a name of COCO's list there, answers with COCO's classes.
+    """
+    labels = getattr(options, "labels", "coco")
+    if not isinstance(labels, str):
+        return tuple(labels)
+    if labels.startswith("coco"):
+        return COCO
+    try:
+        lines = Path(labels).expanduser().read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return tuple(line.strip() for line in lines if line.strip())

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
+from vedette.analytics.ruleset import check_references
 from vedette.config.definition import rule_hash
 from vedette.config.problems import Problem, from_pydantic, shortened
 from vedette.config.reading import Place
@@ -56,6 +57,7 @@ class RuleReader:
         """The rules that are sound; each of the others has left a problem."""
         sound: list[RuleDefinition] = []
         first: dict[str, int] = {}
+        before = len(self._problems)
         for index, values in enumerate(given):
             place: Place = ("rules", index)
             if not isinstance(values, Mapping):
@@ -68,7 +70,19 @@ class RuleReader:
             rule = self._rule(dict(values), place)
             if rule is not None:
                 sound.append(rule)
+        if len(self._problems) == before:
+            self._check_references(sound)
         return tuple(sound)
+
+    def _check_references(self, rules: Sequence[RuleDefinition]) -> None:
+        """Only where every rule is sound by itself: a reference to one that is not would be told as a second fault."""
+        try:
+            check_references([(rule.spec.name, rule.options) for rule in rules])
+        except ConfigError as error:
+            text = str(error)
+            named = (index for index, rule in enumerate(rules) if text.startswith(f"rule '{rule.id}' "))
+            index = next(named, None)
+            self._problems.append(Problem(("rules",) if index is None else ("rules", index), text))
 
     def _rule(self, values: dict[str, object], place: Place) -> RuleDefinition | None:
         spec = self._spec(values, place)
@@ -118,6 +132,11 @@ class RuleReader:
         known = {*self._labels, *GROUPS, MOVER}
         for index, label in enumerate(getattr(options, "labels", ())):
             if label not in known:
-                near = suggestion(label, known) or f": known are {', '.join([*GROUPS, *self._labels])}"
+                near = suggestion(label, known) or f": known are {_some([*GROUPS, *self._labels])}"
                 text = f"unknown label '{shortened(label)}'{near}"
                 self._problems.append(Problem((*place, "labels", index), text))
+
+
+def _some(names: Sequence[str], most: int = 12) -> str:
+    """The first of `names`, and how many there are when that is not all."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
