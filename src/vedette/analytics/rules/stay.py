@@ -1,13 +1,13 @@
 """Staying in a zone: the clock that `intrusion` and `loitering` share.
 
 The clock runs while a subject is inside, by capture time between detections; a time not seen counts as spent where the
-subject was seen last, up to `HIDDEN_S`. The finding lies at the very moment the clock reached the limit.
+subject was seen last, within limits. The finding lies at the very moment the clock reached the limit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -18,9 +18,6 @@ from vedette.model.detections import Ints
 from vedette.model.geometry import Point
 from vedette.model.observations import Observations
 from vedette.model.time import NS_PER_S
-
-HIDDEN_S: Final = 6.0
-"""Twice the tracker's memory: lost once, and once taken up again by stitching."""
 
 Reset = Literal["exit", "grace", "cumulative"]
 
@@ -62,7 +59,8 @@ class StayRule(SubjectRule):
         """Stays that reached the limit, and stays that fired and are over."""
         subjects, table = now.subjects, self._table
         table.reach(subjects.slot)
-        self._skip_gaps(now)
+        for slot, excess_ns in self._visits.gaps(now).items():
+            table["since_ns"][slot] += excess_ns
         for change in self._visits.update(now, self.anchors(now), lambda slot: self.trace(now, slot)):
             yield from self._enter(change) if change.inside else self._leave(change)
         seen = np.flatnonzero(subjects.seen)
@@ -74,16 +72,6 @@ class StayRule(SubjectRule):
             yield self._fire(int(slots[index]), self.draft(now, int(seen[index]), self._kind))
         yield from self._grace(now)
         self._forget(subjects.slot[subjects.gone])
-
-    def _skip_gaps(self, now: Observations) -> None:
-        """What was not seen for longer than anything is remembered does not count."""
-        slots = now.subjects.slot[now.subjects.seen]
-        state = self._visits.table
-        state.reach(slots)
-        gap = now.at.stream_ns - state["seen_ns"][slots] - round(HIDDEN_S * NS_PER_S)
-        late = (gap > 0) & state["inside"][slots]
-        if late.any():
-            self._table["since_ns"][slots[late]] += gap[late]
 
     def _enter(self, change: Change) -> Iterable[Draft]:
         slot, table, at_ns = change.slot, self._table, change.moment.at.stream_ns

@@ -31,8 +31,15 @@ SHARE_BAND: Final = 0.2
 SETTLE_S: Final = 2.0
 """After so long on the other side the band does not matter any more."""
 
+HIDDEN_S: Final = 6.0
+"""A time not seen counts as spent inside up to this: twice the tracker's memory, once lost and once stitched."""
+
 Trace = tuple[tuple[float, float, float], ...]
 How = Literal["crossed", "born", "ended"]
+
+
+def _no_trace(slot: int) -> Trace:  # noqa: ARG001
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +152,15 @@ class Visits:
         self._shape = ZoneShape(self.zone)
         self._shares = ShareMap(self._shape.polygon) if self.overlap is not None else None
 
-    def update(self, now: Observations, places: Floats, trace: Callable[[int], Trace]) -> list[Change]:
+    def gaps(self, now: Observations) -> dict[int, int]:
+        """By slot: nanoseconds by which those inside were unseen for longer than `HIDDEN_S`, before this moment."""
+        slots = now.subjects.slot[now.subjects.seen]
+        self.table.reach(slots)
+        excess = now.at.stream_ns - self.table["seen_ns"][slots] - round(HIDDEN_S * NS_PER_S)
+        late = (excess > 0) & self.table["inside"][slots]
+        return dict(zip(slots[late].tolist(), excess[late].tolist(), strict=True)) if late.any() else {}
+
+    def update(self, now: Observations, places: Floats, trace: Callable[[int], Trace] = _no_trace) -> list[Change]:
         """Who came and went, as is certain now. `places` are the (n, 2) judged points, in 0..1 of the picture."""
         subjects, table = now.subjects, self.table
         table.reach(subjects.slot)
