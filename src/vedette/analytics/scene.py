@@ -28,7 +28,7 @@ class SceneOptions:
     height_tau_s      time constant of the good height's smoothing
     hidden_ratio      a box lower than this share of the good height has its bottom hidden, if its top went on smoothly
     hidden_limit_s    after so long the low height is believed
-    edge              a box this close to the picture's lower edge (0..1) is cut by it
+    edge              a box this close to the picture's upper or lower edge (0..1) is cut by it
     least_move        a subject is confirmed only after its top and its bottom have both moved by this share of its
                       height; 0 asks for nothing. What never moves is furniture, however sure the detector is of it
     """
@@ -197,7 +197,9 @@ class Scene:
         smooth = np.abs(box[:, 1] - table["anchors"][slots, 5]) < 0.1 * good + 0.5 * good * dt
         patient = at.stream_ns - table["good_ns"][slots] < options.hidden_limit_s * NS_PER_S
         cut = (box[:, 3] >= 1.0 - options.edge) & ~first & (height < good)
-        hidden = (low & smooth & patient) | cut
+        # At the upper edge it is the top that is cut: the box gets lower although the bottom is seen.
+        whole = box[:, 1] > options.edge
+        hidden = (low & smooth & patient & whole) | cut
         table["good_ns"][slots[~hidden]] = at.stream_ns
         keep = ~hidden
         self._blend("height", slots[keep], height[keep], _share(dt, options.height_tau_s, first)[keep])
