@@ -8,7 +8,7 @@ single wrong detections. Both are judged by capture time and by detections, neve
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -78,7 +78,6 @@ class LineCrossing(SubjectRule):
                 "velocity": np.full(2, np.nan),  # smoothed velocity before that step, picture heights a second
                 "distance": np.float64(np.nan),
                 "seen_ns": np.int64(0),
-                "seen_utc": np.int64(0),
                 "seen_frame": np.int64(0),
                 "net": np.int64(0),  # passages to the right minus passages to the left since `side` was set
                 "beyond": np.int64(0),  # detections beyond the band on the other side since then
@@ -97,6 +96,8 @@ class LineCrossing(SubjectRule):
             place = self.anchors_square(now)[rows]
             distance = line.signed_distance(place)
             self._pass(now, rows, place, distance)
+            if self._options.dedup_s:
+                self._hold(now)
             yield from self._settle(now, rows, distance)
             self._remember(now, rows, place, distance)
         for row in np.flatnonzero(subjects.gone).tolist():
@@ -124,11 +125,9 @@ class LineCrossing(SubjectRule):
         slot, table = int(now.subjects.slot[row]), self._table
         for hit in self._line_for(now.aspect).crossings(tuple(before.tolist()), tuple(place.tolist())):
             table["net"][slot] += hit.side
-            since = Instant(int(table["seen_ns"][slot]), int(table["seen_utc"][slot]))
-            at = Instant(
-                since.stream_ns + round(hit.fraction * (now.at.stream_ns - since.stream_ns)),
-                since.utc_ns + round(hit.fraction * (now.at.utc_ns - since.utc_ns)),
-            )
+            # Both clocks go by stream time, so that a step of the wall clock in between does no harm.
+            way_ns = max(0, now.at.stream_ns - int(table["seen_ns"][slot]))
+            at = now.at.shifted(-round((1.0 - hit.fraction) * way_ns))
             first = int(table["seen_frame"][slot])
             frame = first + round(hit.fraction * (now.frame - first))
             x, y = (before + hit.fraction * (place - before)).tolist()
@@ -149,8 +148,10 @@ class LineCrossing(SubjectRule):
         across = slots[(zone != 0) & (home != 0) & (zone != home)]
         fresh = across[table["stay"][across] == 0]
         table["stay_ns"][fresh] = now.at.stream_ns
-        table["stay"][across] += 1
-        table["beyond"][across] += 1
+        # A moment that comes twice is one piece of evidence.
+        later = across[(now.at.stream_ns > table["seen_ns"][across]) | (table["stay"][across] == 0)]
+        table["stay"][later] += 1
+        table["beyond"][later] += 1
         stayed = now.at.stream_ns - table["stay_ns"][across] >= self._options.confirm_s * NS_PER_S
         for slot in across[stayed & (table["stay"][across] >= 2)].tolist():
             side = -int(table["side"][slot])
@@ -194,6 +195,15 @@ class LineCrossing(SubjectRule):
                 return True
         return False
 
+    def _hold(self, now: Observations) -> None:
+        """Keep back crossings whose subject met the line again in time: whether it goes back is not certain yet."""
+        limit = round(self._options.dedup_s * NS_PER_S)
+        for index, draft in enumerate(self._drafts):
+            passage = self._passages.get(draft.slot)
+            back = passage is not None and 0 < passage.at.stream_ns - draft.at.stream_ns <= limit
+            if back and self._table["net"][draft.slot] != 0 and draft.not_before_ns <= now.at.stream_ns:
+                self._drafts[index] = replace(draft, not_before_ns=now.at.stream_ns + 1)
+
     def _remember(self, now: Observations, rows: Ints, place: Floats, distance: Floats) -> None:
         table, slots = self._table, now.subjects.slot[rows]
         walked = table["step_s"][slots] > 0.0
@@ -206,7 +216,6 @@ class LineCrossing(SubjectRule):
         table["place"][slots] = place
         table["distance"][slots] = distance
         table["seen_ns"][slots] = now.at.stream_ns
-        table["seen_utc"][slots] = now.at.utc_ns
         table["seen_frame"][slots] = now.frame
 
     def _farewell(self, now: Observations, row: int) -> Iterator[Draft]:
