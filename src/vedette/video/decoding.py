@@ -19,6 +19,10 @@ THREADS: Final = min(4, os.cpu_count() or 1)
 """Decoding threads. Each holds pictures of its own, so their number bounds the memory."""
 
 
+REORDER: Final = 16
+"""Pictures that a codec may hold back to put them in order; a packet is decoded at most so long before it is shown."""
+
+
 class Stamped(Protocol):
     """What numbering asks of a packet."""
 
@@ -86,12 +90,16 @@ class Stamper:
     def stamps(self, packet: Stamped) -> tuple[int, int]:
         """`(pts, dts)` of the next packet in decoding order."""
         pts, dts = packet.pts, packet.dts
-        if dts is None and self._last is None:
-            dts = pts or 0
-        elif dts is None and self._last is not None:
-            dts = self._last + self._step
-        self._last = dts = dts or 0
+        if dts is None:
+            dts = self._guess(pts)
+        self._last = dts
         return (dts if pts is None else pts), dts
+
+    def _guess(self, pts: int | None) -> int:
+        if self._last is None:
+            return 0 if pts is None else pts - REORDER * self._step
+        guess = self._last + self._step
+        return guess if pts is None or guess <= pts else max(self._last + 1, pts)
 
 
 class Numbering:
@@ -110,6 +118,7 @@ class Numbering:
         self._known: set[int] = set()
         self._next = 0
         self._any = False
+        self._last: int | None = None
 
     def start_at(self, index: int) -> None:
         """The frame that comes out next has number `index`, whatever was lost before it."""
@@ -131,16 +140,19 @@ class Numbering:
             self._waiting.clear()
             self._known.clear()
 
-    def came(self, pts: int | None) -> int:
-        """Number of the picture that came out with `pts`."""
+    def came(self, pts: int | None) -> int | None:
+        """Number of the picture that came out with `pts`; None for one that was given up before and comes out late."""
         lost = 0
         if self._watch and pts in self._known:
             while self._waiting:
                 waited = heappop(self._waiting)[1]
+                self._known.discard(waited)
                 if waited == pts:
                     break
                 lost += 1
-                self._known.discard(waited)
+        elif self._watch and pts is not None and self._last is not None and pts < self._last:
+            return None
+        self._last = pts
         index = self._next + (lost if self._any else 0)
         self._next = index + 1
         self._any = True

@@ -37,8 +37,8 @@ SAFE: Final = {"protocol_whitelist": "file", "format_whitelist": CONTAINERS}
 PLAYLISTS: Final = (b"#EXTM3U", b"ffconcat", b"<MPD", b"<SmoothStreaming", b"v=0")
 PROMISING: Final = ("mov", "matroska", "avi")
 """Containers whose header states a length of its own, and not one that FFmpeg estimates."""
-MANY_PER_PICTURE: Final = ("vp8", "mpeg4", "msmpeg4v3", "wmv3", "vc1")
-"""Codecs that have packets without a picture."""
+MANY_PER_PICTURE: Final = (("vp8", ""), ("vc1", ""), ("wmv3", ""), ("mpeg4", "avi"))
+"""Codecs that have packets without a picture, everywhere or in one container."""
 PROBE_PACKETS: Final = 2000
 PROBE_PICTURES: Final = 4
 PROBE_STAMPS: Final = 48
@@ -53,6 +53,7 @@ class Probe:
     utc_ns          when the first picture was captured
     promised_s      length of the video stream by its header, None when it does not say
     promised        number of packets by the header, 0 when it does not say
+    fragmented      an MP4 that states its content piece by piece and promises nothing
     """
 
     info: StreamInfo
@@ -62,6 +63,7 @@ class Probe:
     utc_ns: int
     promised_s: float | None
     promised: int
+    fragmented: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def check(path: Path) -> None:
             hint = f"for this camera write webcam:{device[1]}" if device else "name a video file"
             raise SourceError(f"{name} is not a regular file: {hint}")
         with path.open("rb") as file:
-            start = file.read(64).lstrip(b"\xef\xbb\xbf \r\n")
+            start = file.read(256)
     except FileNotFoundError:
         raise SourceError(f"{name} does not exist: check the path") from None
     except PermissionError:
@@ -99,6 +101,7 @@ def check(path: Path) -> None:
         raise SourceError(f"{name} cannot be read: {reason}") from None
     if not start:
         raise SourceError(f"{name} is empty: the copy or the recording failed, get the file again")
+    start = start.lstrip(b"\xef\xbb\xbf \t\r\n")
     if start.startswith(PLAYLISTS) or (start.startswith(b"<?xml") and b"<MPD" in start):
         raise SourceError(f"{name} is a playlist that points to other files: name the video file itself")
 
@@ -158,10 +161,11 @@ def probe(path: Path, utc_ns: int | None = None) -> Probe:
             info=info,
             time_base=stream.time_base,
             origin=origin,
-            one_per_packet=ordered[: len(first)] == first and info.codec not in MANY_PER_PICTURE,
+            one_per_packet=ordered[: len(first)] == first and not _many_per_picture(container, info.codec),
             utc_ns=_utc_ns(path, container, stream, info) if utc_ns is None else utc_ns,
             promised_s=_promised_s(container, stream),
             promised=stream.frames if _promises(container) else 0,
+            fragmented=container.format.name.startswith("mov") and not stream.frames,
         )
 
 
@@ -182,6 +186,10 @@ def _first(container: InputContainer, stream: VideoStream) -> tuple[list[VideoFr
     except av.FFmpegError:
         pass  # what came before the damage is enough, or there is nothing and the caller says so
     return pictures, stamps
+
+
+def _many_per_picture(container: InputContainer, codec: str) -> bool:
+    return any((codec, kind) in MANY_PER_PICTURE for kind in ("", container.format.name.split(",")[0]))
 
 
 def _info(
@@ -227,6 +235,9 @@ def _promised_s(container: InputContainer, stream: VideoStream) -> float | None:
         return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
     except ValueError:
         pass
+    if container.format.name == "avi" and stream.frames and stream.average_rate:
+        # FFmpeg shortens the duration of an AVI to what its bytes can hold; the number of frames is the header's own.
+        return float(stream.frames / stream.average_rate)
     if stream.duration and stream.duration > 0 and stream.time_base:
         return float(stream.duration * stream.time_base)
     if len(container.streams) == 1 and container.duration and container.duration > 0:

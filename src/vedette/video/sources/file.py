@@ -87,6 +87,7 @@ class FileStream:
         self._read_errors = 0
         self._packets = 0
         self._end: int | None = None
+        self._end_byte = 0
 
     @property
     def info(self) -> StreamInfo:
@@ -116,8 +117,11 @@ class FileStream:
         end_ns = None if end_s is None else round(end_s * NS_PER_S)
         times, numbering, pictures = self._begin(start_ns)
         for picture in pictures:
-            at = times.at(picture.pts, picture.time_base)
             index = numbering.came(picture.pts)
+            if index is None:
+                self._decoder.damaged += 1
+                continue
+            at = times.at(picture.pts, picture.time_base)
             if end_ns is not None and at.stream_ns >= end_ns:
                 return
             if at.stream_ns >= start_ns:
@@ -207,6 +211,7 @@ class FileStream:
     def _note(self, packet: av.Packet[VideoStream]) -> None:
         if packet.size:
             self._packets += 1
+            self._end_byte = max(self._end_byte, (packet.pos or 0) + packet.size)
         if packet.pts is not None:
             end = packet.pts + (packet.duration or 0)
             self._end = end if self._end is None else max(self._end, end)
@@ -216,18 +221,16 @@ class FileStream:
         found = self._found
         if self._closed or (found.promised and self._packets >= found.promised):
             return
-        if found.promised_s is None:
-            short = found.promised > self._packets + max(5, found.promised // 100)
-            got = f"{self._packets} of {found.promised} pictures"
+        first = found.origin or 0
+        end_s = float(((self._end or first) - first) * (found.time_base or 0))
+        promised_s = found.promised_s
+        if promised_s is not None and end_s < promised_s - max(0.5, 0.01 * promised_s):
+            got = f"{end_s:.1f} of {promised_s:.1f} s can be read"
+        elif found.fragmented and self._end_byte < 0.9 * self._container.size:
+            got = f"{end_s:.1f} s can be read and the rest of its bytes cannot"
         else:
-            first = found.origin or 0
-            end_s = float(((self._end or first) - first) * (found.time_base or 0))
-            short = end_s < found.promised_s - max(0.5, 0.01 * found.promised_s)
-            got = f"{end_s:.1f} of {found.promised_s:.1f} s"
-        if short:
-            raise SourceLost(
-                f"{shown(self._path)} breaks off: {got} are there; the copy or the recording was cut short"
-            )
+            return
+        raise SourceLost(f"{shown(self._path)} breaks off: {got}, copy it again if the original is whole")
 
     def _reopen(self) -> None:
         with self._lock:
