@@ -80,9 +80,7 @@ def _share(zone: Sequence[Point]) -> str:
     steps = (np.arange(_GRID) + 0.5) / _GRID
     grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
     share = float(Polygon(zone).contains(grid).mean())
-    if share == 0.0:
-        return "none of it lies in the picture: it will never see anything"
-    return f"about {share:.0%} of the picture"
+    return f"about {share:.0%} of the picture" if share >= 0.005 else "less than 1% of the picture"
 
 
 def settings(options: Any) -> str:  # noqa: ANN401
