@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from vedette.model.errors import UsageError
 
-_LOGIN: Final = re.compile(r"^((?:[a-z][a-z0-9+.-]*:)?(?://)?).*@", re.IGNORECASE | re.DOTALL)
+_LOGIN: Final = re.compile(r"^((?:(?:[a-z][a-z0-9+.-]*:)?//|rtsps?:)?).*@", re.IGNORECASE | re.DOTALL)
 _SECRET: Final = re.compile(
     r"([a-z0-9]*(?:pass|pwd|psw|secret|token|auth|key|sign|user|usr|login)[a-z0-9]*=)[^&;\s]*", re.IGNORECASE
 )
