@@ -9,16 +9,17 @@ from typing import Final
 import cv2
 import numpy as np
 
+from vedette.model.events import RuleEvent
 from vedette.model.media import Image, StreamInfo
 from vedette.model.observations import Subjects
 from vedette.model.step import Step
 from vedette.model.time import NS_PER_S
 from vedette.reports.drawing import Canvas, Layer, paste, printable, tag, text_size
 from vedette.reports.geometry_layer import geometry_layer, text_px, to_pixels
+from vedette.reports.inside import Inside
 from vedette.reports.palette import INK, PAPER, Colour, bgr, object_colour, rule_colour
 from vedette.reports.rule_view import RuleView
 from vedette.reports.words import clock_time
-from vedette.reports.zone_counter import ZoneCounter
 from vedette.video.writer import VideoWriter
 
 TRACE_S: Final = 1.0
@@ -45,7 +46,7 @@ class Painter:
     def take(self, step: Step) -> None:
         """Take in the events of `step`, so that counts and flashes are right in the next picture."""
         for event in step.events:
-            self._panel.count(event.rule, event.direction or event.kind)
+            self._panel.count(event)
             if event.rule in self._position:
                 self._flash_until[self._position[event.rule]] = step.frame.at.stream_ns + FLASH_NS
 
@@ -143,18 +144,22 @@ class Panel:
         self._px = px
         self._room = (width, height)
         self._counts: dict[str, dict[str, int]] = {rule.id: {} for rule in rules}
-        self._zones = {rule.id: ZoneCounter(rule) for rule in rules if len(rule.zone) >= 3}
-        self._shown: tuple[str, ...] = ()
+        self._inside = Inside(rules)
+        self._shown: tuple[tuple[int, str], ...] = ()
         self._layer: Layer | None = None
 
-    def count(self, rule: str, sort: str) -> None:
-        """One more event of `sort` (a direction or a kind)."""
-        if rule in self._counts:
-            self._counts[rule][sort] = self._counts[rule].get(sort, 0) + 1
+    def count(self, event: RuleEvent) -> None:
+        """One more event."""
+        self._inside.hear(event)
+        if event.rule in self._counts:
+            counts, sort = self._counts[event.rule], event.direction or event.kind
+            counts[sort] = counts.get(sort, 0) + 1
 
     def lay_on(self, image: Image, step: Step) -> None:
         """Draw the panel and the time into `image`."""
-        lines = tuple(self._line(rule, step) for rule in self._rules[:_PANEL_RULES])
+        self._inside.look(step.now.subjects)
+        said = ((position, self._line(rule)) for position, rule in enumerate(self._rules))
+        lines = tuple((position, line) for position, line in said if line)[:_PANEL_RULES]
         if lines != self._shown:
             self._shown, self._layer = lines, self._drawn(lines)
         if self._layer is not None:
@@ -163,7 +168,7 @@ class Panel:
         margin = round(self._px * 0.5)
         paste(image, clock, self._room[0] - clock.shape[1] - margin, margin)
 
-    def _line(self, rule: RuleView, step: Step) -> str:
+    def _line(self, rule: RuleView) -> str:
         counts = self._counts[rule.id]
         name = printable(rule.id, 20)
         if rule.type == "line_crossing":
@@ -171,23 +176,25 @@ class Panel:
                 f"{printable(rule.direction_name(way), 16)} {counts.get(way, 0)}" for way in ("forward", "backward")
             ]
         else:
-            parts = [f"{printable(sort, 12)} {number}" for sort, number in list(counts.items())[:3]]
-            if rule.id in self._zones:
-                parts.insert(0, f"inside {self._zones[rule.id].inside(step.now.subjects)}")
-        return f"{name}:  " + "   ".join(parts) if parts else name
+            parts = [
+                f"{printable(sort, 12)} {number}" for sort, number in list(counts.items())[:3] if sort != "cleared"
+            ]
+            if rule.id in self._inside.now:
+                parts.insert(0, f"inside {self._inside.now[rule.id]}")
+        return f"{name}:  " + "   ".join(parts) if parts else ""
 
-    def _drawn(self, lines: Sequence[str]) -> Layer | None:
+    def _drawn(self, lines: Sequence[tuple[int, str]]) -> Layer | None:
         if not lines:
             return None
-        widest = max(text_size(line, self._px)[0] for line in lines)
+        widest = max(text_size(line, self._px)[0] for _, line in lines)
         px = self._px * min(1.0, max(0.7, 0.6 * self._room[0] / widest))
         pad, row, swatch = round(px * 0.6), round(px * 1.6), round(px * 0.55)
-        width = min(max(text_size(line, px)[0] for line in lines) + 3 * pad + swatch, self._room[0])
+        width = min(max(text_size(line, px)[0] for _, line in lines) + 3 * pad + swatch, self._room[0])
         height = min(row * len(lines) + pad, self._room[1])
         canvas = Canvas(width, height)
         canvas.plate((0, 0, width, height))
-        for position, line in enumerate(lines):
-            baseline = pad // 2 + row * position + round(row * 0.5 + px * 0.32)
+        for place, (position, line) in enumerate(lines):
+            baseline = pad // 2 + row * place + round(row * 0.5 + px * 0.32)
             top = baseline - round(px * 0.32) - swatch // 2
             colour = rule_colour(position, self._rules[position].severity)
             canvas.plate((pad, top, swatch, swatch), colour, 1.0)

@@ -35,11 +35,13 @@ def geometry_layer(rules: Sequence[RuleView], width: int, height: int, scale: fl
     for position, rule in enumerate(rules):
         if len(rule.line) >= 2:
             _paint_line(canvas, rule, rule_colour(position, rule.severity), thick, px)
+    named: dict[tuple[Point, ...], list[str]] = {}
     for rule in rules:
         if len(rule.zone) >= 3:
-            points = to_pixels(rule.zone, width, height)
-            x, y = points.mean(axis=0).tolist()
-            canvas.label(printable(rule.id), (x, y), px, PAPER)
+            named.setdefault(tuple(rule.zone), []).append(printable(rule.id, 20))
+    for zone, names in named.items():
+        x, y = to_pixels(zone, width, height).mean(axis=0).tolist()
+        canvas.label(printable(", ".join(names), 40), (x, y), px, PAPER)
     return canvas.layer()
 
 

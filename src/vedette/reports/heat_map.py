@@ -78,8 +78,8 @@ _UNITS: Final = {
 
 
 def heat_of_rule(values: Mapping[str, object]) -> Heat | None:
-    """The grid among the figures of a `heat_map` rule: `cells` (or `grid`), rows of numbers, and `by`. None without."""
-    found = values.get("cells", values.get("grid"))
+    """The grid among the figures of a `heat_map` rule: `rows` of numbers, upper first, and `by`. None without."""
+    found = values.get("rows")
     if not isinstance(found, list | tuple | np.ndarray):
         return None
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,10 +12,10 @@ import numpy as np
 from vedette.model.events import RuleEvent
 from vedette.model.labels import group_of
 from vedette.model.step import Step
+from vedette.reports.inside import Inside
 from vedette.reports.pictures import FrameRing, SceneKeeper, thumbnail
 from vedette.reports.rule_view import RuleView
 from vedette.reports.timeline import Series, Timeline
-from vedette.reports.zone_counter import ZoneCounter
 
 MOST_ROWS: Final = 240
 """Events that the report shows; events.jsonl has all."""
@@ -40,13 +40,19 @@ class Journal:
         self._thumb_bytes = 0
         self._ring, self._scene = FrameRing(), SceneKeeper()
         self._timeline = Timeline()
-        self._zones = {rule.id: ZoneCounter(rule) for rule in rules if len(rule.zone) >= 3}
-        self.peak: dict[str, int] = {}
-        self.inside: dict[str, int] = {}
+        self._inside = Inside(rules)
+        self._last_frame = -1
+        self.peak = dict(self._inside.now)
+        self.sorts: dict[str, dict[str, int]] = {rule.id: {} for rule in rules}
         self.events = 0
         self.start_s: float | None = None
         self.end_s = 0.0
         self.start_utc_ns = 0
+
+    @property
+    def inside(self) -> Mapping[str, int]:
+        """How many are inside at the end, by rule id."""
+        return self._inside.now
 
     @property
     def scene(self) -> SceneKeeper:
@@ -54,24 +60,26 @@ class Journal:
         return self._scene
 
     def take(self, step: Step) -> None:
-        """Take in one analysed frame."""
+        """Take in one analysed frame; a step that repeats the frame before (the end of a run) adds only its events."""
         now_s = step.frame.at.stream_s
         if self.start_s is None:
             self.start_s, self.end_s, self.start_utc_ns = now_s, now_s, step.frame.at.utc_ns
-        self._scene.take(step.frame)
-        if len(step.tracks):
-            self._ring.take(step.frame)
-        self._measure(step, min(max(now_s - self.end_s, 0.0), _LONGEST_STEP_S))
-        self.end_s = max(self.end_s, now_s)
+        if step.frame.index != self._last_frame:
+            self._last_frame = step.frame.index
+            self._scene.take(step.frame)
+            if len(step.tracks):
+                self._ring.take(step.frame)
+            self._measure(step, min(max(now_s - self.end_s, 0.0), _LONGEST_STEP_S))
+            self.end_s = max(self.end_s, now_s)
         for event in step.events:
+            self._inside.hear(event)
             self._remember(event)
 
     def _measure(self, step: Step, dt: float) -> None:
         subjects, now_s = step.now.subjects, step.frame.at.stream_s
-        for rule, zone in self._zones.items():
-            inside = zone.inside(subjects)
-            self.inside[rule] = inside
-            self.peak[rule] = max(self.peak.get(rule, 0), inside)
+        self._inside.look(subjects)
+        for rule, inside in self._inside.now.items():
+            self.peak[rule] = max(self.peak[rule], inside)
             self._timeline.add(("inside", rule), now_s, inside * dt)
         self._timeline.add("watched", now_s, dt)
         here = np.flatnonzero(subjects.confirmed & ~subjects.gone)
@@ -85,7 +93,9 @@ class Journal:
         if rows is None:
             return
         self.events += 1
-        self._timeline.add(("events", event.rule, event.direction or event.kind), event.at.stream_s)
+        sort, sorts = event.direction or event.kind, self.sorts[event.rule]
+        sorts[sort] = sorts.get(sort, 0) + 1
+        self._timeline.add(("events", event.rule, sort), event.at.stream_s)
         picture = self._ring.nearest(event.at.stream_ns)
         rows.append(Row(event, b"" if picture is None else thumbnail(event, picture)))
         self._thumb_bytes += len(rows[-1].picture)

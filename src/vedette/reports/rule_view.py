@@ -17,6 +17,7 @@ class RuleView:
     line       two or more points in 0..1 of the picture, empty for rules without a line
     zone       three or more corners in 0..1 of the picture, empty for rules without a zone
     names      what the user calls the directions: keys `forward` and `backward`, either may be missing
+    entrances  for an occupancy behind lines: id of each line's rule to the direction that leads in
     labels     classes or groups it looks for, empty where it takes all
     severity   `info`, `alert` or `alarm`
     anchor     the point of the box that is judged: `bottom`, `center` or `top`
@@ -28,6 +29,7 @@ class RuleView:
     line: tuple[Point, ...] = ()
     zone: tuple[Point, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
+    entrances: Mapping[str, str] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     severity: str = "info"
     anchor: str = "bottom"

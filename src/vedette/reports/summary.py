@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -15,6 +17,9 @@ from vedette.model.step import Step
 from vedette.reports.disk import write_whole
 from vedette.reports.rule_view import RuleView
 from vedette.reports.words import without_password
+
+_FLAT_LIST: Final = re.compile(r"\[\n[^\[\]{}\"]*\]")
+"""A list of numbers over several lines; JSON has no line break within texts, so it is always a list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,5 +199,5 @@ def plain(value: object) -> object:
 
 def write_summary(path: Path, summary: Summary) -> None:
     """Write summary.json whole or not at all. Raises OutputError."""
-    text = json.dumps(summary.to_json(), indent=2)
+    text = _FLAT_LIST.sub(lambda found: " ".join(found[0].split()), json.dumps(summary.to_json(), indent=2))
     write_whole(path, text.encode() + b"\n")

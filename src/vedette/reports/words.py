@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Final
 
 _IN: Final = frozenset({"in", "inside", "inward", "inwards", "enter", "entered", "entering", "entry", "entrance"})
@@ -11,6 +12,7 @@ _WAYS: Final = frozenset(
     "north south east west northeast northwest southeast southwest left right up down upstairs downstairs away back "
     "home through uphill downhill forward forwards backward backwards northbound southbound".split()
 )
+_BIDI: Final = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _KINDS: Final = {
     "crossed": ("crossings", "crossed the line"),
     "intruded": ("intrusions", "came inside"),
@@ -79,3 +81,10 @@ def without_password(source: str) -> str:
 def number(value: float, places: int = 0) -> str:
     """`value` with thin spaces between thousands."""
     return f"{value:,.{places}f}".replace(",", "\u202f")
+
+
+def short(text: object, limit: int = 80) -> str:
+    """`text` without control characters and direction overrides, cut to `limit` characters."""
+    raw = str(text)
+    kept = "".join(c for c in raw[: 4 * limit] if c not in _BIDI and unicodedata.category(c) not in ("Cc", "Cs", "Co"))
+    return kept if len(kept) <= limit and len(raw) <= 4 * limit else kept[: limit - 1] + "\u2026"

@@ -122,12 +122,12 @@ def test_a_heat_map_of_nothing_or_of_one_cell_is_drawn(cells: Floats) -> None:
 
 
 def test_the_grid_of_a_heat_map_rule_is_taken() -> None:
-    found = heat_of_rule({"cells": [[0, 1], [2, 3]], "by": "visits"})
+    found = heat_of_rule({"rows": [[0, 1], [2, 3]], "by": "visits"})
     assert found is not None
     assert found.cells.tolist() == [[0, 1], [2, 3]]
     assert found.short == ""
 
 
-@pytest.mark.parametrize("values", [{}, {"cells": "x"}, {"cells": [[1], [2, 3]]}, {"cells": [1]}, {"cells": [[None]]}])
+@pytest.mark.parametrize("values", [{}, {"rows": "x"}, {"rows": [[1], [2, 3]]}, {"rows": [1]}, {"rows": [[None]]}])
 def test_other_figures_are_no_grid(values: dict[str, object]) -> None:
     assert heat_of_rule(values) is None

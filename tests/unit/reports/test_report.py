@@ -192,6 +192,46 @@ def test_a_video_without_frames_still_gives_a_page(rules: int, gate: RuleView) -
     assert "No events." in page.text
 
 
+def test_occupancy_behind_entrances_goes_up_and_down_and_never_below_zero(
+    make_step: Callable[..., Step], make_crossing: Callable[..., RuleEvent], gate: RuleView
+) -> None:
+    shop = RuleView(id="shop", type="occupancy", entrances={"gate": "forward"})
+    journal = Journal([gate, shop])
+    ways = ["backward", "forward", "forward", "backward"]
+    for frame, way in enumerate(ways, start=1):
+        journal.take(make_step(frame * 10, {}, events=(make_crossing(frame * 10, direction=way),)))
+    journal.take(make_step(50, {}))
+    assert journal.inside == {"shop": 1}
+    assert journal.peak == {"shop": 2}
+
+
+def test_the_end_of_a_run_does_not_empty_the_zones(make_step: Callable[..., Step], yard: RuleView) -> None:
+    journal = Journal([yard])
+    journal.take(make_step(0, {1: (0.2, 0.4, 0.3, 0.9), 2: (0.3, 0.4, 0.4, 0.9), 3: (0.8, 0.4, 0.9, 0.9)}))
+    journal.take(make_step(0, {}, ended=(1, 2, 3)))
+    assert journal.inside == {"yard": 2}
+
+
+def test_the_figures_of_other_rules_are_said_in_words(
+    walking: Callable[..., Iterator[Step]], gate: RuleView, yard: RuleView
+) -> None:
+    rules = [gate, replace(yard, id="till", type="dwell"), RuleView(id="all", type="count")]
+    histogram = [{"from_s": 0, "to_s": 5, "n": 3}, {"from_s": 5, "to_s": None, "n": 1}]
+    values: dict[str, dict[str, object]] = {
+        "till": {"n": 4, "mean_s": 3.25, "max_s": 9.0, "min_s": 1.0, "cut": 0, "now": 0, "histogram": histogram},
+        "all": {"total": {"forward": 2, "backward": 1}, "by_label": {}},
+    }
+    journal, tally = Journal(rules), Tally(rules)
+    for step in walking(2.0):
+        journal.take(step)
+        tally.take(step)
+    found = replace(summary(rules), rules=tally.rules(values))
+    page = assert_nothing_is_loaded(render(journal, found, rules, None, UNKNOWN))
+    assert "4 visits 3.2 s average stay 9.0 s longest stay" in page.text
+    assert "0 to 5 s 3 5 s and more 1" in page.text
+    assert "3 counted in all 2 forward 1 backward" in page.text
+
+
 def test_many_rules_keep_the_page_small(make_step: Callable[..., Step], gate: RuleView) -> None:
     rules = [replace(gate, id=f"g{i}") for i in range(60)]
     assert len(report(rules, [make_step(i, {}) for i in range(5)])) < 1_000_000

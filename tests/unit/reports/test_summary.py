@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,15 @@ def test_an_old_summary_stays_until_the_new_one_is_whole(tmp_path: Path, gate: R
     write_summary(path, summary(Tally([gate])))
     assert json.loads(path.read_text("utf-8"))["vedette"] == "0.1.0"
     assert [entry.name for entry in tmp_path.iterdir()] == ["summary.json"]
+
+
+def test_grids_take_one_line_a_row(tmp_path: Path, gate: RuleView) -> None:
+    tally = Tally([replace(gate, id="a [ 1,  2 ]", type="heat_map")])
+    rules = tally.rules({"a [ 1,  2 ]": {"rows": [[0.5, None], [1, 2]], "words": ["x  y"]}})
+    write_summary(tmp_path / "s", replace(summary(tally), rules=rules))
+    text = (tmp_path / "s").read_text("utf-8")
+    assert "[ 0.5, null ]" in text
+    assert json.loads(text)["rules"]["a [ 1,  2 ]"]["values"] == {"rows": [[0.5, None], [1, 2]], "words": ["x  y"]}
 
 
 @pytest.mark.parametrize(
