@@ -1,10 +1,10 @@
 """How boxes move: one constant-velocity Kalman filter per track and coordinate, all of them at once.
 
-A box is (centre x, centre y, width, height). Each coordinate has a position and a velocity of its own, so a filter is
-three numbers of covariance and needs no matrix inversion. Noise is in units of the box's own size, which makes the
-filter indifferent to distance, resolution and the picture's aspect. Time is in seconds: steps may be of any length,
-zero included. (Textbook constant-velocity model with white-noise acceleration: Bar-Shalom, Li and Kirubarajan,
-"Estimation with Applications to Tracking and Navigation", 2001, section 6.2.)
+A box is (centre x, centre y, width, height) in picture heights. Each coordinate has a position and a velocity of its
+own, so a filter is three numbers of covariance and needs no matrix inversion. Noise is in units of the box's own size,
+the root of its area, which makes the filter indifferent to distance and resolution. Time is in seconds: steps may be of
+any length, zero included. (Textbook constant-velocity model with white-noise acceleration: Bar-Shalom, Li and
+Kirubarajan, "Estimation with Applications to Tracking and Navigation", 2001, section 6.2.)
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vedette.model.detections import Floats
+from vedette.model.detections import Bools, Floats, Ints
 
 Bank = NDArray[np.void]
 """Structured array with one row per track; the fields used here are those of `FIELDS`."""
@@ -29,99 +29,100 @@ FIELDS: list[tuple[Any, ...]] = [
 ]
 """Position and velocity (per second) of centre x, centre y, width, height; their variances and covariance."""
 
+LEAST_SIZE = 1e-4
+"""A predicted width or height never falls below this."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Motion:
-    """What is known of movement, in box sizes (widths for x, heights for y) and seconds.
+    """What is known of movement: standard deviations in box sizes and seconds, (place, size) where there are two.
 
-    measured   standard deviation of a detected position at score 1
-    unsure     what a score of 0 adds to that
-    pace       standard deviation of the velocity of something just born
-    swerve     standard deviation of the change of velocity in one second
-    resize     factor on both for width and height, which change more slowly than the place
-    coast_s    after this time without a sight of it, 1/e of a track's velocity is left
+    measured   of a detected centre, and of a detected width or height, at score 1
+    unsure     a score of 0 multiplies that by 1 + this
+    pace       of the velocity of something just born
+    swerve     of the change of velocity within one second
+    settle_s   time in which a change of size dies away
+    coast_s    time in which the velocity of something unseen dies away
     """
 
-    measured: float = 0.06
-    unsure: float = 0.1
-    pace: float = 2.5
-    swerve: float = 1.0
-    resize: float = 0.25
-    coast_s: float = 1.0
+    measured: tuple[float, float] = (0.055, 0.085)
+    unsure: float = 1.0
+    pace: tuple[float, float] = (1.7, 0.42)
+    swerve: tuple[float, float] = (0.27, 0.085)
+    settle_s: float = 1.0
+    coast_s: float = 3.0
 
     def start(self, bank: Bank, z: Floats, score: Floats) -> None:
         """Begin at the measured boxes `z` (n, 4), velocity unknown."""
-        size = _size(z)
         bank["pos"], bank["vel"], bank["pv"] = z, 0.0, 0.0
-        bank["pp"] = self._noise(size, score)
-        bank["vv"] = (self.pace * self._slow() * size) ** 2
+        bank["pp"] = self.noise(z, score)
+        bank["vv"] = self._variance(self.pace, z)
 
-    def predict(self, bank: Bank, dt: float, coasting: NDArray[np.bool_]) -> None:
+    def predict(self, bank: Bank, dt: float, coasting: Bools) -> None:
         """Move everything on by `dt` seconds. The velocity of `coasting` (n,) tracks dies away."""
         if dt <= 0.0 or not len(bank):
             return
+        pos, vel, pp, pv, vv = (bank[name] for name in ("pos", "vel", "pp", "pv", "vv"))
         fade = np.exp(-dt / self.coast_s)
-        bank["vel"][:, 2:] *= fade
-        reach = np.where(coasting, self.coast_s * (1.0 - fade), dt)[:, None]
-        bank["pos"] += bank["vel"] * reach
-        bank["vel"] *= np.where(coasting, fade, 1.0)[:, None]
-        np.maximum(bank["pos"][:, 2:], 1e-4, out=bank["pos"][:, 2:])
-        q = (self.swerve * self._slow() * _size(bank["pos"])) ** 2
-        bank["pp"] += 2.0 * dt * bank["pv"] + dt * dt * bank["vv"] + q * (dt**3 / 3.0)
-        bank["pv"] += dt * bank["vv"] + q * (dt * dt / 2.0)
-        bank["vv"] += q * dt
+        vel[:, 2:] *= np.exp(-dt / self.settle_s)
+        pos += vel * np.where(coasting, self.coast_s * (1.0 - fade), dt)[:, None]
+        vel *= np.where(coasting, fade, 1.0)[:, None]
+        np.maximum(pos[:, 2:], LEAST_SIZE, out=pos[:, 2:])
+        q = self._variance(self.swerve, pos)
+        pp += dt * (2.0 * pv + dt * vv) + q * (dt**3 / 3.0)
+        pv += dt * vv + q * (dt * dt / 2.0)
+        vv += q * dt
 
-    def update(self, bank: Bank, rows: NDArray[np.int64], z: Floats, score: Floats) -> None:
+    def update(self, bank: Bank, rows: Ints, z: Floats, score: Floats) -> None:
         """Take in the measured boxes `z` (k, 4) of the tracks `rows` (k,)."""
-        pp, pv = bank["pp"][rows], bank["pv"][rows]
-        total = pp + self._noise(_size(z), score)
+        if not len(rows):
+            return
+        pos, pp, pv = bank["pos"][rows], bank["pp"][rows], bank["pv"][rows]
+        total = pp + self.noise(z, score)
         gain, push = pp / total, pv / total
-        miss = z - bank["pos"][rows]
-        bank["pos"][rows] += gain * miss
+        miss = z - pos
+        bank["pos"][rows] = pos + gain * miss
         bank["vel"][rows] += push * miss
-        bank["pp"][rows] = (1.0 - gain) * pp
+        bank["pp"][rows] = pp - gain * pp
         bank["vv"][rows] -= push * pv
-        bank["pv"][rows] = (1.0 - gain) * pv
+        bank["pv"][rows] = pv - gain * pv
 
-    def resume(
-        self, bank: Bank, rows: NDArray[np.int64], z: Floats, score: Floats, before: Floats, gap: Floats
-    ) -> None:
-        """Take up tracks again after a gap: the straight way from the box `before` (k, 4) seen `gap` (k,) seconds ago.
+    def resume(self, bank: Bank, rows: Ints, before: Floats, gap: Floats, z: Floats, score: Floats) -> None:  # noqa: PLR0917
+        """Take up tracks that were not seen since they were at `before` (k, 4), `gap` (k,) seconds ago.
 
-        What the filter believed while it saw nothing is thrown away (the idea of OC-SORT's re-update, arXiv 2203.14360).
+        The place is where it is seen now. The velocity is that of the straight way between the two sights, weighed
+        with what was known before, so that errors gathered while blind are undone (the purpose of the re-update of
+        OC-SORT, arXiv 2203.14360).
         """
-        size = _size(z)
-        noise = self._noise(size, score)
+        if not len(rows):
+            return
         seconds = np.maximum(gap, 1e-3)[:, None]
-        bank["pos"][rows] = z
-        velocity = (z - before) / seconds
+        noise, most = self.noise(z, score), self._variance(self.pace, z)
+        straight = 2.0 * noise / seconds**2 + self._variance(self.swerve, z) * seconds / 3.0
+        weight = bank["vv"][rows] / (bank["vv"][rows] + straight)
+        velocity = bank["vel"][rows] + weight * ((z - before) / seconds - bank["vel"][rows])
         velocity[:, 2:] = 0.0
-        bank["vel"][rows] = velocity
-        bank["pp"][rows] = noise
-        bank["pv"][rows] = noise / seconds
-        bank["vv"][rows] = np.minimum(
-            2.0 * noise / seconds**2 + (self.swerve * self._slow() * size) ** 2 * seconds / 3.0,
-            (self.pace * self._slow() * size) ** 2,
-        )
+        known = np.minimum(weight * straight, most)
+        bank["pos"][rows], bank["vel"][rows], bank["pp"][rows], bank["vv"][rows] = z, velocity, noise, known
+        bank["pv"][rows] = np.minimum(noise / seconds, 0.9 * np.sqrt(noise * known))
 
-    def _slow(self) -> Floats:
-        return np.array([1.0, 1.0, self.resize, self.resize])
+    def noise(self, z: Floats, score: Floats) -> Floats:
+        """(n, 4) variances of boxes measured at `z` (n, 4) with `score` (n,)."""
+        return self._variance(self.measured, z) * ((1.0 + self.unsure * (1.0 - score)) ** 2)[:, None]
 
-    def _noise(self, size: Floats, score: Floats) -> Floats:
-        return np.asarray(((self.measured + self.unsure * (1.0 - score))[:, None] * size) ** 2)
-
-
-def _size(z: Floats) -> Floats:
-    """(n, 4) width, height, width, height."""
-    return np.asarray(z[:, [2, 3, 2, 3]])
+    @staticmethod
+    def _variance(pair: tuple[float, float], z: Floats) -> Floats:
+        place, size = pair
+        return np.asarray((z[:, 2] * z[:, 3])[:, None] * np.array([place, place, size, size]) ** 2)
 
 
-def to_center(box: Floats) -> Floats:
-    """Corners (n, 4) to centre and size."""
-    return np.hstack(((box[:, :2] + box[:, 2:]) / 2.0, box[:, 2:] - box[:, :2]))
+def to_center(box: Floats, aspect: float) -> Floats:
+    """Corners (n, 4) in 0..1 of the picture to centre and size in picture heights."""
+    corner, size = box[:, :2], box[:, 2:] - box[:, :2]
+    return np.asarray(np.hstack((corner + size / 2.0, size)) * np.array([aspect, 1.0, aspect, 1.0]))
 
 
-def to_corners(z: Floats) -> Floats:
-    """Centre and size (n, 4) to corners."""
+def to_corners(z: Floats, aspect: float) -> Floats:
+    """Centre and size (n, 4) in picture heights to corners in 0..1 of the picture."""
     half = z[:, 2:] / 2.0
-    return np.hstack((z[:, :2] - half, z[:, :2] + half))
+    return np.asarray(np.hstack((z[:, :2] - half, z[:, :2] + half)) / np.array([aspect, 1.0, aspect, 1.0]))

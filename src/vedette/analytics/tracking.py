@@ -1,25 +1,27 @@
 """Objects of single pictures to objects over time.
 
-Two-stage association (sure detections first, then doubtful ones; the idea of ByteTrack, arXiv 2110.06864) on top of a
-filter that knows the time. Every quantity is in seconds or in box sizes, so that 3 and 25 frames a second mean the same.
-All tracks are rows of one structured array; nothing loops over them.
+Association in stages (sure detections first, doubtful ones only to continue a track: the idea of ByteTrack, arXiv
+2110.06864; a look at the direction of travel: OC-SORT, arXiv 2203.14360) on top of a filter that knows the time. Every
+quantity is in seconds or in box sizes, so that 3 and 25 frames a second mean the same. All tracks are rows of one
+structured array; nothing loops over them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from vedette.analytics.association import Pairs, assign, grown, overlapping
+from vedette.analytics.association import Pairs, assign, grown, overlapping, repeated
 from vedette.analytics.motion_model import FIELDS, Bank, Motion, to_center, to_corners
+from vedette.analytics.stitching import Ends, stitch
 from vedette.model.detections import Bools, Detections, Floats, Ints, Tracks, TrackState
 from vedette.model.labels import MOVER, group_of
 from vedette.model.spec import STRICT
 from vedette.model.time import NS_PER_S, Instant
 
-TRACK = np.dtype(
+_TRACK = np.dtype(
     [
         ("id", np.int64),
         ("group", np.int64),
@@ -30,196 +32,289 @@ TRACK = np.dtype(
         ("born_ns", np.int64),
         ("seen_ns", np.int64),
         ("seen", np.bool_),
+        ("judged", np.bool_),
         ("score", np.float64),
+        ("box", np.float64, (4,)),
+        ("first", np.float64, (4,)),
         ("last", np.float64, (4,)),
+        ("leaving", np.float64, (2,)),
         *FIELDS,
     ]
 )
+"""Beside what `Tracks` tells: box as detected last; first and last sight as centre and size; velocity at the last
+sight; whether it was tried to stitch this track to an earlier one; the filter."""
+
+_TWO_WHEELED = frozenset({"bicycle", "motorcycle"})
+_LEAST_VISIBLE = 0.2
+_LONG_STEP_S = 0.5
+_KNOWN_PACE = 0.5
+_YOUNG_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackerOptions:
-    """Settings of the tracker: scores 0..1, times in seconds, overlaps as intersection over union.
+    """Settings of the tracker. Overlaps are intersections over unions.
 
-    low, high      detections from `high` up are matched first; those from `low` up may only continue a track
-    start          score from which a detection that fits no track starts one
-    min_overlap    least overlap of a prediction with a detection
+    low, high      detections scored `high` or more are sure; less sure ones down to `low` only continue a track
+    start          score from which a sure detection that fits no track starts one
+    min_overlap    least overlap of a prediction with a sure detection
+    low_overlap    the same with a doubtful one
+    direction      how much going the same way counts beside the overlap
+    max_growth     how far a prediction may be stretched, in box sizes, when nothing fits it plainly; it is stretched
+                   by `reach` standard deviations of its place, so by much only when new or long unseen
+    same_overlap   of two detections of one kind that overlap more, the weaker is dropped
+    part_of        one that lies in a stronger one with more than this share of its area starts no track
+    confirm_hits   detections that make a track a real object
     memory_s       how long a track that is not seen is remembered
     tentative_s    the same before it is confirmed
-    recent_s       a doubtful detection continues a track only if that was seen this short a time ago
-    confirm_hits   detections that make a track a real object
-    reach          growth of a box, in standard deviations of the predicted place, when nothing fits plainly
-    max_growth     limit of that growth in box sizes
+    recent_s       doubtful detections continue only what was seen within this time
+    stitch_s       longest gap over which a newborn track may take up a lost one; 0 switches it off
+    aspect         width over height of the picture; need not be exact
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     low: float = 0.1
-    high: float = 0.5
-    start: float = 0.5
-    min_overlap: float = 0.2
+    high: float = 0.6
+    start: float = 0.6
+    min_overlap: float = 0.1
+    low_overlap: float = 0.4
+    direction: float = 0.15
+    reach: float = 2.0
+    max_growth: float = 1.0
+    same_overlap: float = 0.65
+    part_of: float = 0.9
+    confirm_hits: int = 2
     memory_s: float = 3.0
     tentative_s: float = 0.5
     recent_s: float = 0.5
-    confirm_hits: int = 2
-    reach: float = 1.0
-    max_growth: float = 0.5
+    stitch_s: float = 3.0
+    aspect: float = 16.0 / 9.0
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.low <= self.high <= 1.0:
-            raise ValueError("low and high: scores with 0 <= low <= high <= 1")
+            raise ValueError("low and high are scores with 0 <= low <= high <= 1")
         if not 0.0 <= self.start <= 1.0:
-            raise ValueError("start: a score from 0 to 1")
-        if not 0.0 < self.min_overlap < 1.0:
-            raise ValueError("min_overlap: between 0 and 1")
+            raise ValueError("start is a score from 0 to 1")
+        if not all(
+            0.0 < share <= 1.0 for share in (self.min_overlap, self.low_overlap, self.same_overlap, self.part_of)
+        ):
+            raise ValueError("min_overlap, low_overlap, same_overlap and part_of lie above 0 and up to 1")
         if self.confirm_hits < 2:
-            raise ValueError("confirm_hits: at least 2, one detection proves nothing")
-        if min(self.memory_s, self.tentative_s, self.recent_s, self.reach, self.max_growth) < 0.0:
-            raise ValueError("memory_s, tentative_s, recent_s, reach and max_growth: not below 0")
+            raise ValueError("confirm_hits is at least 2: one detection proves nothing")
+        spans = (self.direction, self.reach, self.max_growth, self.memory_s, self.tentative_s, self.recent_s)
+        if min(*spans, self.stitch_s) < 0.0 or not self.aspect > 0.0:
+            raise ValueError("times, direction, reach and max_growth are not below 0, and aspect is above 0")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """One update: its detections with their groups and places, and which of them nobody has taken yet."""
+
+    found: Detections
+    group: Ints
+    z: Floats
+    free: Bools
+
+
 class Tracker:
     """Follows objects. Implements `vedette.model.ports.Tracker`."""
 
-    options: TrackerOptions = field(default_factory=TrackerOptions)
-    motion: Motion = field(default_factory=Motion)
-    _bank: Bank = field(default_factory=lambda: np.zeros(0, TRACK))
-    _now_ns: int = 0
-    _next_id: int = 1
-    _names: tuple[str, ...] = ()
-    _groups: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    def __init__(self, options: TrackerOptions | None = None, motion: Motion | None = None) -> None:
+        self._options = options or TrackerOptions()
+        self._motion = motion or Motion()
+        self._bank: Bank = np.zeros(0, _TRACK)
+        self._now_ns: int | None = None
+        self._next_id = 1
+        self._names: tuple[str, ...] = ()
+        self._groups: Ints = np.zeros(0, np.int64)
 
     def update(self, detections: Detections, at: Instant) -> Tracks:
-        """Take in what was detected at `at`, also when that is nothing. Raises ValueError when time goes back."""
-        self._move_to(at)
+        """Take in what was detected at `at`, also when that is nothing.
+
+        Raises ValueError when time goes back, or when class names change within a run.
+        """
         self._learn_names(detections.names)
-        found = detections.where(detections.score >= self.options.low)
-        bank, options = self._bank, self.options
-        bank["seen"] = False
-        box = to_corners(bank["pos"])
-        free_det = np.ones(len(found), bool)
-        sure = found.score >= options.high
-        age = (at.stream_ns - bank["seen_ns"]) / NS_PER_S
-        recent = age <= options.recent_s
-        self._match(box, found, free_det & sure, np.ones(len(bank), bool), free_det, options.min_overlap)
-        self._match(box, found, free_det & ~sure, ~bank["seen"] & recent, free_det, 0.5)
-        sigma = np.sqrt(bank["pp"][:, :2])
-        growth = np.minimum(options.reach * sigma, options.max_growth * bank["pos"][:, 2:])
-        self._match(box, found, free_det & sure, ~bank["seen"], free_det, options.min_overlap, growth)
+        self._move_to(at)
+        forgotten = self._forget(self._unseen_s() > self._patience_s())
+        found, sure = self._sift(detections)
+        now = _Round(
+            found, self._group(found), to_center(found.box, self._options.aspect), np.ones(len(found), np.bool_)
+        )
+        self._associate(now, sure)
         self._settle()
-        born = self._born(found, free_det & (found.score >= options.start))
-        ended = self._bury()
-        self._bank = np.concatenate((self._bank, born)) if len(born) else self._bank
-        return self._answer(ended)
+        born = self._born(now, sure & (found.score >= self._options.start) & now.free)
+        ended = [forgotten, self._stitched(), self._forget(self._out_of_view())]
+        if len(born):
+            self._bank = np.concatenate((self._bank, born))
+        return self._answer(np.concatenate(ended))
 
     def finish(self, at: Instant) -> Tracks:
         """End every track; the answer has only `ended`."""
         self._move_to(at)
-        ended = self._bank["id"].copy()
-        self._bank = self._bank[:0]
-        return Tracks(ended=ended, names=self._names)
-
-    def _move_to(self, at: Instant) -> None:
-        if at.stream_ns < self._now_ns:
-            raise ValueError(f"time goes back: {at.stream_ns} ns after {self._now_ns} ns")
-        dt = (at.stream_ns - self._now_ns) / NS_PER_S
-        self._now_ns = at.stream_ns
-        self.motion.predict(self._bank, dt, ~self._bank["seen"])
+        return Tracks(ended=self._forget(np.ones(len(self._bank), np.bool_)), names=self._names)
 
     def _learn_names(self, names: tuple[str, ...]) -> None:
-        if names == self._names or not names:
+        if not names or names == self._names:
             return
+        if self._names:
+            raise ValueError("class names changed within a run")
         self._names = names
-        kinds = [group_of(name) for name in names]
-        order = {kind: index + 1 for index, kind in enumerate(dict.fromkeys(kinds))}
-        self._groups = np.array([0 if name == MOVER else order[kind] for name, kind in zip(names, kinds, strict=True)])
+        kinds = ["two-wheeled" if name in _TWO_WHEELED else group_of(name) for name in names]
+        number = {kind: index + 1 for index, kind in enumerate(dict.fromkeys(kinds))}
+        self._groups = np.array([0 if kind == MOVER else number[kind] for kind in kinds])
 
-    def _group(self, label: Ints) -> Ints:
-        return self._groups[label] if len(self._groups) else np.ones(len(label), np.int64)
+    def _group(self, found: Detections) -> Ints:
+        return self._groups[found.label] if len(self._groups) else np.ones(len(found), np.int64)
 
-    def _match(
-        self,
-        box: Floats,
-        found: Detections,
-        dets: Bools,
-        tracks: Bools,
-        free: Bools,
-        least: float,
-        growth: Floats | None = None,
-    ) -> None:
-        """Give the detections `dets` to the tracks `tracks` where they fit, and strike them off `free`."""
-        rows, cols = np.flatnonzero(tracks), np.flatnonzero(dets)
-        if not len(rows) or not len(cols):
+    def _move_to(self, at: Instant) -> None:
+        before = at.stream_ns if self._now_ns is None else self._now_ns
+        if at.stream_ns < before:
+            raise ValueError(f"time went back from {before} ns to {at.stream_ns} ns")
+        self._now_ns = at.stream_ns
+        dt = (at.stream_ns - before) / NS_PER_S
+        self._motion.predict(self._bank, dt, ~self._bank["seen"] | (dt > _LONG_STEP_S))
+        self._bank["seen"] = False
+
+    def _unseen_s(self) -> Floats:
+        return np.asarray((self._now_ns - self._bank["seen_ns"]) / NS_PER_S)
+
+    def _patience_s(self) -> Floats:
+        tentative = self._bank["state"] == TrackState.TENTATIVE
+        return np.where(tentative, self._options.tentative_s, self._options.memory_s)
+
+    def _out_of_view(self) -> Bools:
+        box = to_corners(self._bank["pos"], self._options.aspect)
+        inside = np.clip(box, 0.0, 1.0)
+        shares = (inside[:, 2:] - inside[:, :2]) / np.maximum(box[:, 2:] - box[:, :2], 1e-12)
+        return np.asarray(~self._bank["seen"] & (shares.prod(axis=1) < _LEAST_VISIBLE))
+
+    def _forget(self, gone: Bools) -> Ints:
+        """Drop the chosen rows; returns their ids."""
+        ids: Ints = self._bank["id"][gone]
+        if len(ids):
+            self._bank = self._bank[~gone]
+        return ids
+
+    def _sift(self, detections: Detections) -> tuple[Detections, Bools]:
+        """Detections worth looking at, and which of them are sure."""
+        box = detections.box
+        keep = (
+            (detections.score >= self._options.low)
+            & np.isfinite(box).all(axis=1)
+            & (box[:, 2:] > box[:, :2]).all(axis=1)
+        )
+        found = detections if keep.all() else detections.where(keep)
+        same, part = repeated(
+            found.box, found.score, self._group(found), self._options.same_overlap, self._options.part_of
+        )
+        sure = (found.score >= self._options.high) & ~part
+        return (found.where(~same), sure[~same]) if same.any() else (found, sure)
+
+    def _associate(self, now: _Round, sure: Bools) -> None:
+        """Established tracks choose before tentative ones, plain fits before stretched ones."""
+        bank, options = self._bank, self._options
+        proven = bank["state"] != TrackState.TENTATIVE
+        recent = self._unseen_s() <= options.recent_s
+        box = to_corners(bank["pos"], options.aspect)
+        by = np.minimum(options.reach * np.sqrt(bank["pp"][:, :2]), options.max_growth * bank["pos"][:, 2:])
+        wide = grown(box, by / np.array([options.aspect, 1.0]))
+        self._match(now, box, proven, sure, options.min_overlap)
+        self._match(now, box, proven & recent, ~sure, options.low_overlap)
+        self._match(now, wide, proven, sure, options.min_overlap)
+        self._match(now, box, ~proven, np.ones_like(sure), options.min_overlap)
+        self._match(now, wide, ~proven, sure, options.min_overlap)
+
+    def _match(self, now: _Round, box: Floats, tracks: Bools, dets: Bools, least: float) -> None:
+        """Give the detections `dets` to those of `tracks` that they fit, where both are still free."""
+        rows, cols = np.flatnonzero(tracks & ~self._bank["seen"]), np.flatnonzero(dets & now.free)
+        pairs = overlapping(box[rows], now.found.box[cols])
+        pairs = pairs.where(pairs.value >= least)
+        if not len(pairs.row):
             return
-        a, b = box[rows], found.box[cols]
-        if growth is not None:
-            a = grown(a, growth[rows])
-        pairs = overlapping(a, b)
-        group = self._bank["group"][rows][pairs.row]
-        other = self._group(found.label[cols])[pairs.col]
-        alike = (group == other) | (group == 0) | (other == 0)
-        keep = alike & (pairs.value >= least)
-        row, col = assign(Pairs(pairs.row[keep], pairs.col[keep], pairs.value[keep]))
-        self._take(rows[row], found, cols[col])
-        free[cols[col]] = False
+        row, col = rows[pairs.row], cols[pairs.col]
+        mine, other = self._bank["group"][row], now.group[col]
+        value = np.maximum(self._fit(row, now.z[col], pairs.value), 1e-3)
+        chosen = assign(Pairs(row, col, value).where((mine == other) | (mine == 0) | (other == 0)))
+        self._take(now, *chosen)
 
-    def _take(self, rows: Ints, found: Detections, cols: Ints) -> None:
-        bank = self._bank
-        z, score = to_center(found.box[cols]), found.score[cols]
-        gap = (self._now_ns - bank["seen_ns"][rows]) / NS_PER_S
-        again = bank["state"][rows] == TrackState.LOST
-        self.motion.update(bank, rows[~again], z[~again], score[~again])
-        if again.any():
-            old = to_center(bank["last"][rows[again]])
-            self.motion.resume(bank, rows[again], z[again], score[again], old, gap[again])
-        bank["last"][rows] = found.box[cols]
-        bank["seen_ns"][rows] = self._now_ns
-        bank["seen"][rows] = True
-        bank["score"][rows] = score
-        bank["label"][rows] = found.label[cols]
+    def _fit(self, row: Ints, z: Floats, overlap: Floats) -> Floats:
+        """How well boxes `z` (k, 4) go on with the tracks `row` (k,): overlap, height, and direction of travel.
+
+        Direction counts in full once both the way from the last sight and the velocity (per second) exceed a third of
+        the box size; below that noise decides.
+        """
+        pos = self._bank["pos"][row]
+        height = np.minimum(pos[:, 3], z[:, 3]) / np.maximum(pos[:, 3], z[:, 3])
+        third = np.sqrt(pos[:, 2] * pos[:, 3]) / 3.0
+        way, speed = z[:, :2] - self._bank["last"][row, :2], self._bank["vel"][row, :2]
+        far, fast = np.hypot(way[:, 0], way[:, 1]), np.hypot(speed[:, 0], speed[:, 1])
+        same_way = (way * speed).sum(axis=1) / (np.maximum(far, third) * np.maximum(fast, third))
+        return np.asarray(overlap * height + self._options.direction * same_way)
+
+    def _take(self, now: _Round, rows: Ints, cols: Ints) -> None:
+        """Detections `cols` are the tracks `rows`."""
+        bank, z, score = self._bank, now.z[cols], now.found.score[cols]
+        lost = bank["state"][rows] == TrackState.LOST
+        again = rows[lost]
+        gap = (self._now_ns - bank["seen_ns"][again]) / NS_PER_S
+        self._motion.resume(bank, again, bank["last"][again], gap, z[lost], score[lost])
+        self._motion.update(bank, rows[~lost], z[~lost], score[~lost])
+        bank["last"][rows], bank["box"][rows] = z, now.found.box[cols]
+        bank["leaving"][rows] = bank["vel"][rows, :2]
+        bank["score"][rows], bank["label"][rows] = score, now.found.label[cols]
+        bank["group"][rows] = np.where(now.group[cols] > 0, now.group[cols], bank["group"][rows])
+        bank["seen"][rows], bank["seen_ns"][rows] = True, self._now_ns
         bank["hits"][rows] += 1
+        now.free[cols] = False
 
     def _settle(self) -> None:
         bank = self._bank
-        sure = (bank["hits"] >= self.options.confirm_hits) | (bank["state"] != TrackState.TENTATIVE)
-        seen = np.where(bank["seen"], int(TrackState.CONFIRMED), int(TrackState.LOST))
-        bank["state"] = np.where(sure, seen, int(TrackState.TENTATIVE))
+        proven = (bank["state"] != TrackState.TENTATIVE) | (bank["hits"] >= self._options.confirm_hits)
+        bank["state"] = np.where(
+            proven, np.where(bank["seen"], TrackState.CONFIRMED, TrackState.LOST), TrackState.TENTATIVE
+        )
 
-    def _born(self, found: Detections, cols: Bools) -> Bank:
-        born = np.zeros(int(cols.sum()), TRACK)
-        if not len(born):
-            return born
-        born["id"] = np.arange(self._next_id, self._next_id + len(born))
-        self._next_id += len(born)
-        born["label"], born["score"] = found.label[cols], found.score[cols]
-        born["group"] = self._group(found.label[cols])
-        born["born_ns"] = born["seen_ns"] = self._now_ns
-        born["seen"], born["hits"], born["last"] = True, 1, found.box[cols]
-        self.motion.start(born, to_center(found.box[cols]), found.score[cols])
+    def _born(self, now: _Round, cols: Bools) -> Bank:
+        born = np.zeros(int(cols.sum()), _TRACK)
+        if len(born):
+            born["id"] = np.arange(self._next_id, self._next_id + len(born))
+            self._next_id += len(born)
+            born["label"], born["score"] = now.found.label[cols], now.found.score[cols]
+            born["group"], born["box"] = now.group[cols], now.found.box[cols]
+            born["first"] = born["last"] = now.z[cols]
+            born["born_ns"] = born["seen_ns"] = self._now_ns
+            born["seen"], born["hits"] = True, 1
+            self._motion.start(born, now.z[cols], now.found.score[cols])
         return born
 
-    def _bury(self) -> Ints:
-        """Drop what has been unseen for too long or has left the picture; returns the ids."""
-        bank = self._bank
-        unseen = (self._now_ns - bank["seen_ns"]) / NS_PER_S
-        patience = np.where(bank["state"] == TrackState.TENTATIVE, self.options.tentative_s, self.options.memory_s)
-        box = to_corners(bank["pos"])
-        inside = np.clip(box, 0.0, 1.0)
-        visible = (inside[:, 2] - inside[:, 0]) * (inside[:, 3] - inside[:, 1])
-        gone = visible < 0.2 * bank["pos"][:, 2] * bank["pos"][:, 3]
-        dead = ~bank["seen"] & ((unseen > patience) | gone)
-        ended: Ints = bank["id"][dead]
-        if dead.any():
-            self._bank = bank[~dead]
-        return ended
+    def _stitched(self) -> Ints:
+        """Let young tracks whose velocity has become known take up lost ones; returns the ids that ended by it."""
+        bank, options = self._bank, self._options
+        size = np.sqrt(bank["pos"][:, 2] * bank["pos"][:, 3])
+        known = (np.sqrt(bank["vv"][:, 0]) <= _KNOWN_PACE * size) & (bank["hits"] >= options.confirm_hits)
+        young = bank["seen"] & ~bank["judged"] & (bank["state"] == TrackState.CONFIRMED) & known
+        new = np.flatnonzero(young & (self._now_ns - bank["born_ns"] <= _YOUNG_S * NS_PER_S))
+        bank["judged"][young] = True
+        old = np.flatnonzero(bank["state"] == TrackState.LOST)
+        if not len(new) or not len(old) or options.stitch_s <= 0.0:
+            return np.zeros(0, np.int64)
+        lost, late = bank[old], bank[new]
+        i, j = stitch(
+            Ends(lost["seen_ns"], lost["last"], lost["leaving"], lost["group"]),
+            Ends(late["born_ns"], late["first"], late["vel"][:, :2], late["group"]),
+            options.stitch_s,
+        )
+        bank["continues"][new[j]] = bank["id"][old[i]]
+        gone = np.zeros(len(bank), np.bool_)
+        gone[old[i]] = True
+        return self._forget(gone)
 
     def _answer(self, ended: Ints) -> Tracks:
         bank = self._bank
-        box = np.where(bank["seen"][:, None], bank["last"], to_corners(bank["pos"]))
         return Tracks(
             id=bank["id"].copy(),
-            box=box,
+            box=np.where(bank["seen"][:, None], bank["box"], to_corners(bank["pos"], self._options.aspect)),
             score=bank["score"].copy(),
             label=bank["label"].copy(),
             state=bank["state"].copy(),
