@@ -167,9 +167,13 @@ def config_page() -> str:
     lines += ["### `analysis`\n", *table(options_of(AnalysisBlock))]
     lines += ["## Rules\n", "Every rule has a `type` and these options:\n", *table(options_of(RuleOptions))]
     lines += ["A period of a `schedule`:\n", *table(options_of(Period))]
-    members = "; ".join(f"`{group}` = {', '.join(names)}" for group, names in GROUPS.items())
-    lines += [f"Labels are the classes of the detector, the groups {members}, and `{MOVER}`: something that moves and"]
-    lines += [f"whose class the picture does not show. The default detector knows {', '.join(COCO)}.\n"]
+    lines += [
+        "## Labels\n",
+        f"The classes of the detector, groups of them, and `{MOVER}`: something that moves and whose",
+    ]
+    lines += ["class the picture does not show.\n", "| group | members |", "|---|---|"]
+    lines += [f"| `{group}` | {', '.join(names)} |" for group, names in GROUPS.items()]
+    lines += ["", f"The default detector knows {', '.join(COCO)}.\n", "## Rule types\n"]
     lines += plugin_sections("rules", RuleOptions)
     lines += ["## Detectors\n", "`detector: {name: ..., ...}` with the options of the detector:\n"]
     lines += plugin_sections("detectors")
