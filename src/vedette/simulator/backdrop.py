@@ -23,6 +23,8 @@ Illumination = Callable[[Floats, Floats], Floats]
 
 _FINE: Final = 2
 _TILE: Final = 256
+_STRIP: Final = 96
+"""Rows that are painted at once, to keep memory low."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +83,34 @@ class Painter:
         where: Callable[[Floats, Floats], Bools],
         colour: Callable[[Floats, Floats], Floats],
         layer: int = 0,
+        *,
+        shaded: bool = True,
     ) -> None:
         """Paint the plane `axis` = `at` metres, there where `where(u, v)` says so.
 
         u, v are the two other world axes in alphabetical order, as flat arrays (n,) of the pixels concerned;
-        `colour(u, v)` gives blue, green, red (n, 3) in full light. `layer` marks the pixels for `screen`.
+        `colour(u, v)` gives blue, green, red (n, 3) in full light, or as it is where not `shaded`. `layer` marks the
+        pixels for `screen`.
         """
         window = self._window(axis, at, where)
         if window is None:
             return
+        rows, columns = window
+        for top in range(rows.start, rows.stop, _STRIP):
+            strip = (slice(top, min(top + _STRIP, rows.stop)), columns)
+            self._strip(axis, at, strip, where, colour, layer=layer, shaded=shaded)
+
+    def _strip(
+        self,
+        axis: Axis,
+        at: float,
+        window: tuple[slice, slice],
+        where: Callable[[Floats, Floats], Bools],
+        colour: Callable[[Floats, Floats], Floats],
+        *,
+        layer: int,
+        shaded: bool,
+    ) -> None:
         distance, position = self._meet(axis, at, window)
         seen = (distance > 0.0) & (distance < self._range[window] - 1e-4)
         picked = np.nonzero(seen.ravel())[0]
@@ -101,7 +122,7 @@ class Painter:
         painted = np.zeros(seen.size, bool)
         painted[picked[inside]] = True
         chosen = painted.reshape(seen.shape)
-        lit = self._lit(flat["x"][inside], flat["y"][inside])
+        lit = self._lit(flat["x"][inside], flat["y"][inside]) if shaded else np.ones((len(inside), 3))
         self._colour[window][chosen] = colour(u[inside], v[inside]) * lit
         self._range[window][chosen] = distance[chosen]
         self._layer[window][chosen] = layer

@@ -61,17 +61,6 @@ class View:
         return self.project(world)[0]
 
     def relative(self, points: Sequence[Sequence[float]]) -> tuple[tuple[float, float], ...]:
-        """World points in 0..1 of the picture, rounded as they are written into files."""
-        px = self.pixels(points) / [self.width, self.height]
+        """World points in 0..1 of the picture, moved into it, and rounded as they are written into files."""
+        px = np.clip(self.pixels(points) / [self.width, self.height], 0.0, 1.0)
         return tuple((round(float(x), 4), round(float(y), 4)) for x, y in px)
-
-    def ground(self) -> tuple[Floats, Floats]:
-        """World x and y of the ground under every pixel, (height, width) each; NaN above the horizon."""
-        tilt = radians(self.camera.tilt_deg)
-        reach = self.camera.focal * self.height
-        dx = (np.arange(self.width) + 0.5 - self.width / 2)[None, :] / reach
-        dy = (np.arange(self.height) + 0.5 - self.height / 2)[:, None] / reach
-        fall = sin(tilt) + dy * cos(tilt)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            distance = np.where(fall > 1e-6, self.camera.height_m / fall, np.nan)
-        return distance * dx, np.broadcast_to(distance * (cos(tilt) - dy * sin(tilt)), distance.shape) + 0 * dx

@@ -221,6 +221,6 @@ def _noise(view: View, deviation: float, seed: int) -> NDArray[np.int16]:
     """A field of sensor noise larger than the picture; every frame takes another part of it."""
     rng = np.random.default_rng([seed, 77])
     shape = (view.height + _NOISE_MARGIN, view.width + _NOISE_MARGIN)
-    grey = rng.normal(0, deviation, (*shape, 1))
-    tint = cv2.GaussianBlur(rng.normal(0, deviation, (*shape, 3)), (0, 0), 1.2)
-    return np.asarray(np.round(grey + tint), np.int16)
+    grey = rng.standard_normal((*shape, 1), np.float32)
+    tint = cv2.GaussianBlur(rng.standard_normal((*shape, 3), np.float32), (0, 0), 1.2)
+    return np.asarray(np.round((grey + np.asarray(tint)) * deviation), np.int16)

@@ -13,6 +13,7 @@ import av.video.stream
 import cv2
 import numpy as np
 from av.codec import codecs_available
+from av.video.codeccontext import VideoCodecContext
 
 from vedette.model.errors import OutputError
 from vedette.model.media import Image
@@ -21,9 +22,10 @@ TICKS_PER_S: Final = 60_000
 """Fine enough for every frame rate in use; MPEG-4 part 2 allows no more than 65535."""
 _KEYFRAME_S: Final = 2.0
 _RATE_BITS_PER_PIXEL: Final = 0.12
+_BT601: Final = 6
 
 _ENCODERS: Final[tuple[tuple[str, dict[str, str]], ...]] = (
-    ("libx264", {"preset": "superfast", "crf": "23", "tune": "zerolatency", "x264-params": "sliced-threads=0"}),
+    ("libx264", {"preset": "superfast", "crf": "26", "tune": "zerolatency", "x264-params": "sliced-threads=0"}),
     ("libopenh264", {"rc_mode": "bitrate", "allow_skip_frames": "0"}),
     ("h264_nvenc", {"preset": "p2"}),
     ("h264_videotoolbox", {}),
@@ -40,6 +42,32 @@ def encoders() -> list[tuple[str, dict[str, str]]]:
     return [(name, dict(options)) for name, options in _ENCODERS if name in codecs_available]
 
 
+def configure(context: VideoCodecContext, width: int, height: int, rate: Fraction) -> None:
+    """Set up and open an encoder for pictures of that size, at `rate` frames a second. Raises FFmpegError."""
+    context.width, context.height = width + width % 2, height + height % 2
+    context.pix_fmt = "yuv420p"
+    context.time_base = Fraction(1, TICKS_PER_S)
+    context.framerate = rate
+    context.gop_size = max(1, round(float(rate) * _KEYFRAME_S))
+    context.max_b_frames = 0
+    # A fixed number, because the bytes of a multi-threaded encoder depend on it.
+    context.thread_count = 2
+    context.colorspace, context.color_range = _BT601, 1
+    context.color_primaries, context.color_trc = _BT601, _BT601
+    if context.name != "libx264":
+        context.bit_rate = round(context.width * context.height * float(rate) * _RATE_BITS_PER_PIXEL)
+    context.open(strict=False)
+
+
+def planes(image: Image, width: int, height: int) -> Image:
+    """`image` scaled to that size, made even, as I420 planes in the BT.601 range that streams are tagged with."""
+    if image.shape[:2] != (height, width):
+        image = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    if width % 2 or height % 2:
+        image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420), np.uint8)
+
+
 class VideoWriter:
     """Writes pictures of one size to an MP4 file.
 
@@ -53,7 +81,6 @@ class VideoWriter:
         self.path = path
         self.codec = ""
         self._size = (width, height)
-        self._even = (width + width % 2, height + height % 2)
         self._step = round(TICKS_PER_S / (fps if fps > 0 else 25.0))
         self._last_pts: int | None = None
         self._container, self._stream = self._open()
@@ -71,7 +98,7 @@ class VideoWriter:
         """
         if self._container is None:
             raise OutputError(f"cannot write to {self.path}: it is closed already")
-        frame = av.VideoFrame.from_ndarray(self._planes(image), format="yuv420p")
+        frame = av.VideoFrame.from_ndarray(planes(image, *self._size), format="yuv420p")
         frame.pts = self._pts(at_s)
         frame.time_base = Fraction(1, TICKS_PER_S)
         self._encode(frame)
@@ -122,29 +149,8 @@ class VideoWriter:
         stream = container.add_stream(name, rate=rate, options=options)
         if not isinstance(stream, av.video.stream.VideoStream):
             raise TypeError(f"{name} is no video encoder")
-        stream.width, stream.height = self._even
-        stream.pix_fmt = "yuv420p"
-        context = stream.codec_context
-        context.time_base = Fraction(1, TICKS_PER_S)
-        context.gop_size = max(1, round(float(rate) * _KEYFRAME_S))
-        context.max_b_frames = 0
-        # A fixed number, because the bytes of a multi-threaded encoder depend on it.
-        context.thread_count = 2
-        context.colorspace, context.color_range = 6, 1
-        context.color_primaries, context.color_trc = 6, 6
-        if name != "libx264":
-            context.bit_rate = round(self._even[0] * self._even[1] * float(rate) * _RATE_BITS_PER_PIXEL)
-        context.open(strict=False)
+        configure(stream.codec_context, *self._size, rate)
         return stream
-
-    def _planes(self, image: Image) -> Image:
-        """The picture as I420 planes in the BT.601 limited range that the stream is tagged with."""
-        width, height = self._size
-        if image.shape[:2] != (height, width):
-            image = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-        if self._size != self._even:
-            image = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420), np.uint8)
 
     def _pts(self, at_s: float | None) -> int:
         if at_s is not None:

@@ -1,0 +1,64 @@
+"""Drawn pictures to packets, as a camera would send them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import cast
+
+import av
+import av.error
+from av.video.codeccontext import VideoCodecContext
+
+from vedette.model.errors import SourceError
+from vedette.model.media import Image, Packet, StreamInfo
+from vedette.video.writer import TICKS_PER_S, configure, encoders, planes
+
+
+class PacketEncoder:
+    """H.264 in Annex B form, parameter sets with every keyframe. Raises SourceError where that cannot be encoded."""
+
+    def __init__(self, info: StreamInfo) -> None:
+        self._info = info
+        self._context = self._open()
+
+    def encode(self, image: Image, at_s: float) -> Iterator[Packet]:
+        """The packets that are ready once `image` has been taken in."""
+        frame = av.VideoFrame.from_ndarray(planes(image, self._info.width, self._info.height), format="yuv420p")
+        frame.pts = round(at_s * TICKS_PER_S)
+        frame.time_base = Fraction(1, TICKS_PER_S)
+        yield from self._packets(frame)
+
+    def flush(self) -> Iterator[Packet]:
+        """What the encoder still held back."""
+        yield from self._packets(None)
+
+    def _open(self) -> VideoCodecContext:
+        reason = "none is installed"
+        for name, options in encoders():
+            if name == "mpeg4":
+                continue
+            try:
+                context = cast(VideoCodecContext, av.CodecContext.create(name, "w"))
+                context.options = options
+                configure(
+                    context, self._info.width, self._info.height, Fraction(self._info.fps).limit_denominator(1001)
+                )
+            except (av.error.FFmpegError, ValueError) as error:
+                reason = str(error)
+                continue
+            return context
+        raise SourceError(f"{self._info.name} cannot be sent as H.264: this FFmpeg has no usable encoder ({reason})")
+
+    def _packets(self, frame: av.VideoFrame | None) -> Iterator[Packet]:
+        try:
+            coded = self._context.encode(frame)
+        except av.error.FFmpegError as error:
+            raise SourceError(f"{self._info.name} cannot be encoded: {error}") from error
+        for packet in coded:
+            pts = packet.pts or 0
+            dts = pts if packet.dts is None else packet.dts
+            yield Packet(
+                camera=self._info.name, stream="main", data=bytes(packet), pts=pts, dts=dts,
+                time_base_s=1 / TICKS_PER_S, key=packet.is_keyframe,
+            )  # fmt: skip
