@@ -66,6 +66,8 @@ def make_clip(
             stream.set_display_rotation(rotation)
         if stamps is not None:
             stream.codec_context.time_base = Fraction(1, 1000)
+        stream.codec_context.open()
+        output.start_encoding()  # so that a clip without frames is written too
         for number in range(frames):
             frame = av.VideoFrame.from_ndarray(picture(number), format="bgr24").reformat(format=pixels)
             frame.pts = number if stamps is None else stamps[number]

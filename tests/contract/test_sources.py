@@ -268,6 +268,11 @@ class TestRefusals:
         (tmp_path / "a.mp4").touch()
         assert "is empty" in refusal(tmp_path / "a.mp4")
 
+    @pytest.mark.parametrize("name", ["a.mp4", "a.avi", "a.mkv"])
+    def test_no_frames(self, tmp_path: Path, name: str) -> None:
+        message = refusal(make_clip(tmp_path / name, frames=0))
+        assert "no picture" in message or "no video stream" in message
+
     @pytest.mark.parametrize("name", ["a.mp4", "a.avi", "a.mkv", "a.h264", "a.mpg", "a.txt", "a"])
     def test_text(self, tmp_path: Path, name: str) -> None:
         (tmp_path / name).write_text("Dear all,\n\nplease find the recording attached.\n" * 50)
@@ -371,6 +376,12 @@ class TestPictures:
         frames = read(resize_midway(tmp_path / "a.avi"))
         assert {frame.image.shape for frame in frames} == {(96, 128, 3)}
         assert [number_in(frame.image) for frame in frames] == list(range(20))
+
+
+@pytest.mark.parametrize("wrong", [1000, 90_000])
+def test_frame_rate_of_the_header_that_cannot_be_is_measured(tmp_path: Path, wrong: int) -> None:
+    path = make_clip(tmp_path / "a.mkv", fps=wrong, stamps=[40 * number for number in range(FRAMES)])
+    assert source(path).open().info.fps == pytest.approx(25.0)
 
 
 class TestUtc:

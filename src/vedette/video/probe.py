@@ -121,6 +121,8 @@ def _why(path: Path, error: Exception) -> str:
         return "may not be read: give this user read permission to it"
     if isinstance(error, av.error.MemoryError):
         return "cannot be opened: not enough memory"
+    if isinstance(error, av.error.EOFError):
+        return "has no picture in it, it ends too early: the copy or the recording failed, get the file again"
     with path.open("rb") as file:
         start = file.read(12)
     if start[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free"):
