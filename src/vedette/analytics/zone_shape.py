@@ -28,7 +28,8 @@ class ZoneShape:
 
     def contains(self, points: Floats) -> Bools:
         """(n,) which of (n, 2) `points` lie inside."""
-        inside = ((points >= self._low) & (points <= self._high)).all(axis=1)
+        within = (points >= self._low) & (points <= self._high)
+        inside = within[:, 0] & within[:, 1]
         near = np.flatnonzero(inside)
         if len(near):
             inside[near] = self.polygon.contains(points[near])
@@ -40,10 +41,9 @@ class ZoneShape:
         `was` and `inside` say whether the ends lie inside; the number of meetings always agrees with them. Rows whose
         `start` is NaN (nothing known) and rows that meet nothing are left out.
         """
-        with np.errstate(invalid="ignore"):
-            near = (np.minimum(start, end) <= self._high) & (np.maximum(start, end) >= self._low)
-            moved = (start != end).any(axis=1) & ~np.isnan(start[:, 0])
-        rows = np.flatnonzero(near.all(axis=1) & moved)
+        near = (np.minimum(start, end) <= self._high) & (np.maximum(start, end) >= self._low)
+        # Whatever is compared with NaN is far.
+        rows = np.flatnonzero(near[:, 0] & near[:, 1])
         if not len(rows):
             return {}
         fractions = self._fractions(start[rows], end[rows])

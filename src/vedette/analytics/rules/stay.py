@@ -63,13 +63,13 @@ class StayRule(SubjectRule):
             table["since_ns"][slot] += excess_ns
         for change in self._visits.update(now, self.anchors(now), lambda slot: self.trace(now, slot)):
             yield from self._enter(change) if change.inside else self._leave(change)
-        seen = np.flatnonzero(subjects.seen)
-        slots = subjects.slot[seen]
         state = self._visits.table
-        running = state["inside"][slots] & state["raw"][slots] & ~table["fired"][slots]
+        here = np.flatnonzero(subjects.seen & state["inside"][subjects.slot])
+        slots = subjects.slot[here]
+        running = state["raw"][slots] & ~table["fired"][slots]
         clock = table["earlier_ns"][slots] + now.at.stream_ns - table["since_ns"][slots]
         for index in np.flatnonzero(running & (clock >= self._dwell_ns)).tolist():
-            yield self._fire(int(slots[index]), self.draft(now, int(seen[index]), self._kind))
+            yield self._fire(int(slots[index]), self.draft(now, int(here[index]), self._kind))
         yield from self._grace(now)
         self._forget(subjects.slot[subjects.gone])
 

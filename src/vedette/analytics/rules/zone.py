@@ -141,10 +141,8 @@ class Visits:
         "place": np.full(2, np.nan),
         "share": np.float64(0.0),
         "step": np.full(2, np.nan),  # last step, picture heights
-        "step_s": np.float64(0.0),
         "seen_ns": np.int64(0),
         "seen_frame": np.int64(0),
-        "born_ns": np.int64(0),
     }
 
     def __post_init__(self) -> None:
@@ -156,8 +154,9 @@ class Visits:
         """By slot: nanoseconds by which those inside were unseen for longer than `HIDDEN_S`, before this moment."""
         slots = now.subjects.slot[now.subjects.seen]
         self.table.reach(slots)
+        slots = slots[self.table["inside"][slots]]
         excess = now.at.stream_ns - self.table["seen_ns"][slots] - round(HIDDEN_S * NS_PER_S)
-        late = (excess > 0) & self.table["inside"][slots]
+        late = excess > 0
         return dict(zip(slots[late].tolist(), excess[late].tolist(), strict=True)) if late.any() else {}
 
     def update(self, now: Observations, places: Floats, trace: Callable[[int], Trace] = _no_trace) -> list[Change]:
@@ -172,7 +171,9 @@ class Visits:
             inside = self._shape.contains(place) if share is None else share >= (self.overlap or 0.0)
             turns = self._border(slots, place, inside, share)
             busy = (inside != table["inside"][slots]) | table["open"][slots]
-            for index in np.flatnonzero(busy | np.isin(np.arange(len(rows)), list(turns))).tolist():
+            if turns:
+                busy[list(turns)] = True
+            for index in np.flatnonzero(busy).tolist():
                 look = _Look(now, int(rows[index]), place[index], bool(inside[index]), trace)
                 changes.extend(self._follow(look, turns.get(index, []), share[index] if share is not None else None))
             self._remember(now, rows, place, inside, share)
@@ -185,10 +186,6 @@ class Visits:
         """Stream time at which the subject seems to have changed sides, while that is not certain."""
         turn = self._turns.get(slot)
         return turn.moment.at.stream_ns if turn is not None else None
-
-    def last_seen(self, slot: int) -> tuple[int, int]:
-        """Stream time and frame of the subject's detection before this moment."""
-        return int(self.table["seen_ns"][slot]), int(self.table["seen_frame"][slot])
 
     # -- one moment ------------------------------------------------------------------------------------------------
 
@@ -285,11 +282,8 @@ class Visits:
 
     def _remember(self, now: Observations, rows: Ints, place: Floats, inside: Bools, share: Floats | None) -> None:
         table, slots = self.table, now.subjects.slot[rows]
-        first = slots[~table["known"][slots]]
-        table["born_ns"][first] = now.at.stream_ns
-        table["known"][first] = True
+        table["known"][slots] = True
         table["step"][slots] = (place - table["place"][slots]) * np.array([now.aspect, 1.0])
-        table["step_s"][slots] = (now.at.stream_ns - table["seen_ns"][slots]) / NS_PER_S
         table["place"][slots] = place
         table["raw"][slots] = inside
         if share is not None:
@@ -318,7 +312,7 @@ class Visits:
     def _evident(self, turn: _Turn, now: Observations, row: int) -> bool:
         if turn.born:
             slot = int(now.subjects.slot[row])
-            lived = int(self.table["seen_ns"][slot] - self.table["born_ns"][slot])
+            lived = int(self.table["seen_ns"][slot] - now.subjects.born_ns[row])
             return turn.count >= 2 and lived >= CONFIRM_S * NS_PER_S
         place = self.table["place"][now.subjects.slot[row]]
         if not self._shape.clear_of_border(place, BAND * float(now.subjects.height[row]), now.aspect):

@@ -9,15 +9,24 @@ from typing import Any
 
 import numpy as np
 
+from vedette.analytics.rules import count, dwell, heat_map, intrusion, line_crossing, loitering, occupancy, region
+from vedette.analytics.rules.base import RuleContext
 from vedette.analytics.ruleset import RuleSet
 from vedette.analytics.scene import Scene
 from vedette.model.detections import Tracks
 from vedette.model.events import RuleEvent
 from vedette.model.observations import Observations
 from vedette.model.ports import Rule
+from vedette.model.spec import Spec
 from vedette.model.time import NS_PER_S, Instant
 
 FPS = (3, 5, 10, 25)
+SPECS: dict[str, Spec] = {
+    module.SPEC.name: module.SPEC
+    for module in (count, dwell, heat_map, intrusion, line_crossing, loitering, occupancy, region)
+}
+ZONE = ((0.4, 0.2), (0.7, 0.2), (0.7, 0.9), (0.4, 0.9))
+LINE = ((0.5, 0.0), (0.5, 1.0))
 NAMES = ("person", "car", "mover")
 MEMORY_S = 3.0
 Path = Callable[[float], tuple[float, float]]
@@ -41,6 +50,7 @@ class Thing:
     unseen: Callable[[float], bool] = lambda t: False  # noqa: ARG005
     flickers: dict[float, tuple[float, float]] = field(default_factory=dict)
     continues: int = 0
+    clipped: bool = True
 
     def seen(self, t: float) -> bool:
         return self.start - 1e-9 <= t <= self.end + 1e-9 and not self.unseen(t)
@@ -50,7 +60,8 @@ class Thing:
         for moment, place in self.flickers.items():
             if 0.0 <= t - moment < 1.0 / fps - 1e-9:
                 x, y = place
-        return [x - self.width / 2, y - self.height, x + self.width / 2, y]
+        corners = [x - self.width / 2, y - self.height, x + self.width / 2, y]
+        return np.clip(corners, 0.0, 1.0).tolist() if self.clipped else corners
 
 
 def along(*stops: tuple[float, float, float]) -> Path:
@@ -97,11 +108,13 @@ class Film:
     skip: Callable[[int], bool] = lambda index: False  # noqa: ARG005
     utc_step: Callable[[float], float] = lambda t: 0.0  # noqa: ARG005
     start_utc_s: float = 1_000_000.0
+    copies: int = 1
+    warp: Callable[[float], float] = lambda t: t
 
     def times(self) -> list[tuple[int, float]]:
         last = max(thing.end for thing in self.things) + MEMORY_S + 1.0
         count = math.floor((last - self.phase) * self.fps) + 1
-        return [(i, self.phase + i / self.fps) for i in range(count) if not self.skip(i)]
+        return [(i, self.warp(self.phase + i / self.fps)) for i in range(count) if not self.skip(i)]
 
     def instant(self, t: float) -> Instant:
         return Instant(round(t * NS_PER_S), round((self.start_utc_s + t + self.utc_step(t)) * NS_PER_S))
@@ -120,12 +133,28 @@ class Film:
             for i in ended:
                 del followed[i]
             yield _tracks(list(followed.values()), t, ended), at, index
+            for _ in range(self.copies - 1):
+                yield _tracks(list(followed.values()), t, []), at, index
         yield Tracks(ended=np.array(list(followed), np.int64), names=NAMES), self.instant(t), index
 
     def moments(self, aspect: float = 1.0) -> Iterable[Observations]:
         scene = Scene(aspect)
         for tracks, at, index in self.tracks():
             yield scene.observe(tracks, at, index)
+
+
+def rule(kind: str, context: RuleContext | None = None, **options: Any) -> Any:  # noqa: ANN401 - each its own
+    """A rule of type `kind`, over ZONE or LINE unless `options` say otherwise, its id its type."""
+    names = SPECS[kind].options.__dataclass_fields__
+    common: dict[str, Any] = {"id": kind}
+    if "line" in names:
+        common["line"] = LINE
+    if "zone" in names and "entrances" not in options:
+        common["zone"] = ZONE
+    if "of" in names:
+        common["of"] = ("line_crossing", "region")
+    made = SPECS[kind].options(**{**common, **options})
+    return SPECS[kind].build(made, context or RuleContext(rule_hash="abc"))
 
 
 def events(
