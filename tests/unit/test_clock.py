@@ -23,3 +23,10 @@ def test_setting_the_wall_clock_does_not_move_the_steady_one() -> None:
     clock.step(-3600.0)
     assert clock.utc_ns() == 10**18 - 3_599_000_000_000
     assert clock.monotonic_ns() == 1_000_000_000
+
+
+def test_the_time_the_processor_worked_for_us() -> None:
+    clock = SystemClock()
+    before = clock.cpu_ns()
+    sum(i * i for i in range(200_000))
+    assert clock.cpu_ns() > before
