@@ -55,11 +55,11 @@ def _show(file: Path, config: CameraConfig) -> None:
     fps = "every frame" if config.analysis.fps is None else f"{config.analysis.fps:g} frames a second"
     console.print(f"view {config.view} · {fps}, {config.analysis.mode} · times of day in {config.timezone.key}")
     console.print(escape(detector(config.detector)), highlight=False)
-    table = Table("rule", "type", "about", "where", "directions and settings", "hash")
+    table = Table("rule", "about", "meaning", show_lines=True)
+    table.add_column("hash", no_wrap=True)
     for rule in config.rules:
-        words = [direction(rule.options), settings(rule.options)]
-        told = "\n".join(word for word in words if word)
+        words = (place(rule.options), direction(rule.options), settings(rule.options))
         about = ", ".join(rule.options.labels) or "everything"
-        cells = (rule.id, rule.spec.name, about, place(rule.options), told, rule.hash)
+        cells = (f"{rule.id}\n{rule.spec.name}", about, "\n".join(word for word in words if word), rule.hash)
         table.add_row(*(escape(cell) for cell in cells))
     console.print(table)

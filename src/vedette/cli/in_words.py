@@ -56,7 +56,8 @@ def place(options: Any) -> str:  # noqa: ANN401
     line, zone = getattr(options, "line", None), getattr(options, "zone", None)
     if line:
         way = " to ".join(f"({x:.2f}, {y:.2f})" for x, y in line)
-        return f"line {way}\n{part_of_picture(line[0])} to {part_of_picture(line[-1])}"
+        ends = [part_of_picture(line[0]), part_of_picture(line[-1])]
+        return f"line {way}\n{f'in the {ends[0]}' if ends[0] == ends[1] else ' to '.join(ends)}"
     if zone:
         corners = np.asarray(zone, float)
         x, y = corners.mean(axis=0).tolist()
