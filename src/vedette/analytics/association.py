@@ -40,47 +40,108 @@ def overlapping(a: Floats, b: Floats) -> Pairs:
     of pairs that are near in x, not with n times m.
     """
     if not len(a) or not len(b):
-        none = np.zeros(0, np.int64)
-        return Pairs(none, none, np.zeros(0))
+        return _none()
     order = np.argsort(b[:, 0])
     left = b[order, 0]
-    widest = float((b[:, 2] - b[:, 0]).max())
+    widest = (b[:, 2] - b[:, 0]).max()
     first = np.searchsorted(left, a[:, 0] - widest)
-    count = np.searchsorted(left, a[:, 2]) - first
-    row = np.repeat(np.arange(len(a)), count)
-    col = order[np.arange(len(row)) - np.repeat(np.cumsum(count) - count - first, count)]
-    high = np.minimum(a[row, 3], b[col, 3]) - np.maximum(a[row, 1], b[col, 1])
-    meet = high > 0.0
-    row, col, high = row[meet], col[meet], high[meet]
-    wide = np.minimum(a[row, 2], b[col, 2]) - np.maximum(a[row, 0], b[col, 0])
-    meet = wide > 0.0
-    row, col, shared = row[meet], col[meet], (wide * high)[meet]
+    row, near = _runs(first, np.searchsorted(left, a[:, 2]))
+    return _meeting(a, b, row, order[near])
+
+
+def overlapping_within(box: Floats) -> Pairs:
+    """The same among (n, 4) boxes: each unordered pair once."""
+    if len(box) < 2:
+        return _none()
+    order = np.argsort(box[:, 0])
+    left = box[order, 0]
+    row, near = _runs(np.arange(1, len(box) + 1), np.maximum(np.searchsorted(left, box[order, 2]), 1))
+    return _meeting(box, box, order[row], order[near])
+
+
+def _none() -> Pairs:
+    none = np.zeros(0, np.int64)
+    return Pairs(none, none, np.zeros(0))
+
+
+def _runs(first: Ints, stop: Ints) -> tuple[Ints, Ints]:
+    """Row numbers and the numbers first..stop-1 that belong to each row, as two parallel arrays."""
+    count = np.maximum(stop - first, 0)
+    row = np.repeat(np.arange(len(first)), count)
+    return row, np.arange(len(row)) + np.repeat(first + count - np.cumsum(count), count)
+
+
+def _meeting(a: Floats, b: Floats, row: Ints, col: Ints) -> Pairs:
+    """Those of the pairs that share some area."""
+    p, q = a[row], b[col]
+    sides = np.minimum(p[:, 2:], q[:, 2:]) - np.maximum(p[:, :2], q[:, :2])
+    meet = np.flatnonzero((sides[:, 0] > 0.0) & (sides[:, 1] > 0.0))
+    row, col = row[meet], col[meet]
+    shared = sides[meet, 0] * sides[meet, 1]
     return Pairs(row, col, shared / np.maximum(area(a)[row] + area(b)[col] - shared, 1e-12))
 
 
 def assign(pairs: Pairs) -> tuple[Ints, Ints]:
     """The one-to-one choice with the largest sum of values: rows and columns chosen, in the order of rows.
 
-    A pair without a rival on either side is part of every best choice and is taken at once; what remains is solved by
-    the Jonker-Volgenant algorithm (`lap`).
+    Pairs that belong to a best choice for certain are taken at once, as long as there are any; what remains is solved
+    by the Jonker-Volgenant algorithm (`lap`).
+    """
+    rows: list[Ints] = []
+    cols: list[Ints] = []
+    while len(pairs.row):
+        certain = _certain(pairs)
+        if not certain.any():
+            row, col = _solve(pairs)
+            return _ordered([*rows, row], [*cols, col])
+        rows.append(pairs.row[certain])
+        cols.append(pairs.col[certain])
+        if len(rows[-1]) == len(pairs.row):
+            break
+        open_row, open_col = np.ones(pairs.row.max() + 1, np.bool_), np.ones(pairs.col.max() + 1, np.bool_)
+        open_row[rows[-1]], open_col[cols[-1]] = False, False
+        pairs = pairs.where(open_row[pairs.row] & open_col[pairs.col])
+    return _ordered(rows, cols)
+
+
+def _ordered(rows: list[Ints], cols: list[Ints]) -> tuple[Ints, Ints]:
+    if not rows:
+        none = np.zeros(0, np.int64)
+        return none, none
+    row, col = np.concatenate(rows), np.concatenate(cols)
+    order = np.argsort(row)
+    return row[order], col[order]
+
+
+def _certain(pairs: Pairs) -> Bools:
+    """(k,) pairs worth at least as much as the best rival in their row and the best rival in their column together.
+
+    Exchanging those two for it loses nothing, so some best choice contains it.
     """
     row, col, value = pairs.row, pairs.col, pairs.value
-    if not len(row):
-        return row, col
-    rival = (np.bincount(row)[row] > 1) | (np.bincount(col)[col] > 1)
-    if not rival.any():
-        return row, col
-    rows, r = np.unique(row[rival], return_inverse=True)
-    cols, c = np.unique(col[rival], return_inverse=True)
+    best_row, best_col = np.zeros(row.max() + 1), np.zeros(col.max() + 1)
+    np.maximum.at(best_row, row, value)
+    np.maximum.at(best_col, col, value)
+    top = (value >= best_row[row]) & (value >= best_col[col])
+    rest = ~top
+    next_row, next_col = np.zeros(len(best_row)), np.zeros(len(best_col))
+    np.maximum.at(next_row, row[rest], value[rest])
+    np.maximum.at(next_col, col[rest], value[rest])
+    tied = (np.bincount(row[top], minlength=len(best_row))[row] > 1) | (
+        np.bincount(col[top], minlength=len(best_col))[col] > 1
+    )
+    return np.asarray(top & ~tied & (value >= next_row[row] + next_col[col]))
+
+
+def _solve(pairs: Pairs) -> tuple[Ints, Ints]:
+    rows, r = np.unique(pairs.row, return_inverse=True)
+    cols, c = np.unique(pairs.col, return_inverse=True)
     gain = np.zeros((len(rows), len(cols)))
-    gain[r, c] = value[rival]
+    gain[r, c] = pairs.value
     _, chosen, _ = lap.lapjv(-gain, extend_cost=True)
     took = np.flatnonzero(chosen >= 0)
     took = took[gain[took, chosen[took]] > 0.0]
-    row = np.concatenate((row[~rival], rows[took]))
-    col = np.concatenate((col[~rival], cols[chosen[took]]))
-    order = np.argsort(row)
-    return row[order], col[order]
+    return rows[took], cols[chosen[took]]
 
 
 def repeated(box: Floats, score: Floats, group: Ints, least: float, inside: float) -> tuple[Bools, Bools]:
@@ -90,13 +151,13 @@ def repeated(box: Floats, score: Floats, group: Ints, least: float, inside: floa
     part  lies with more than the share `inside` of its area in a larger and better scored box
     """
     same, part = np.zeros(len(box), np.bool_), np.zeros(len(box), np.bool_)
-    pairs = overlapping(box, box)
-    rank = np.empty(len(box), np.int64)
-    rank[np.argsort(-score, kind="stable")] = np.arange(len(box))
-    pairs = pairs.where((rank[pairs.row] < rank[pairs.col]) & (group[pairs.row] == group[pairs.col]))
+    pairs = overlapping_within(box)
+    pairs = pairs.where(group[pairs.row] == group[pairs.col])
+    weaker = (score[pairs.row] < score[pairs.col]) | ((score[pairs.row] == score[pairs.col]) & (pairs.row > pairs.col))
+    weak, strong = np.where(weaker, pairs.row, pairs.col), np.where(weaker, pairs.col, pairs.row)
     size = area(box)
-    large, small = size[pairs.row], size[pairs.col]
+    small, large = size[weak], size[strong]
     shared = pairs.value * (large + small) / (1.0 + pairs.value)
-    same[pairs.col[pairs.value > least]] = True
-    part[pairs.col[(shared > inside * small) & (small < large)]] = True
+    same[weak[pairs.value > least]] = True
+    part[weak[(shared > inside * small) & (small < large)]] = True
     return same, part & ~same

@@ -45,6 +45,7 @@ _TRACK = np.dtype(
 sight; whether it was tried to stitch this track to an earlier one; the filter."""
 
 _TWO_WHEELED = frozenset({"bicycle", "motorcycle"})
+_TENTATIVE, _CONFIRMED, _LOST = (int(state) for state in TrackState)
 _LEAST_VISIBLE = 0.2
 _LONG_STEP_S = 0.5
 _KNOWN_PACE = 0.5
@@ -109,12 +110,27 @@ class TrackerOptions:
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """One update: its detections with their groups and places, and which of them nobody has taken yet."""
+    """One update: its detections with their groups and places, and who is who so far.
+
+    free  (m,) detections that nobody has taken
+    pick  (n,) the detection that each track took, -1 where none
+    """
 
     found: Detections
     group: Ints
     z: Floats
     free: Bools
+    pick: Ints
+
+    @classmethod
+    def of(cls, found: Detections, group: Ints, z: Floats, tracks: int) -> _Round:
+        """The start of an update: nothing is taken."""
+        return cls(found, group, z, np.ones(len(found), np.bool_), np.full(tracks, -1))
+
+    def give(self, rows: Ints, cols: Ints) -> None:
+        """Detections `cols` are the tracks `rows`."""
+        self.pick[rows] = cols
+        self.free[cols] = False
 
 
 class Tracker:
@@ -138,10 +154,9 @@ class Tracker:
         self._move_to(at)
         forgotten = self._forget(self._unseen_s() > self._patience_s())
         found, sure = self._sift(detections)
-        now = _Round(
-            found, self._group(found), to_center(found.box, self._options.aspect), np.ones(len(found), np.bool_)
-        )
+        now = _Round.of(found, self._group(found), to_center(found.box, self._options.aspect), len(self._bank))
         self._associate(now, sure)
+        self._take(now)
         self._settle()
         born = self._born(now, sure & (found.score >= self._options.start) & now.free)
         ended = [forgotten, self._stitched(), self._forget(self._out_of_view())]
@@ -180,14 +195,16 @@ class Tracker:
         return np.asarray((self._now_ns - self._bank["seen_ns"]) / NS_PER_S)
 
     def _patience_s(self) -> Floats:
-        tentative = self._bank["state"] == TrackState.TENTATIVE
+        tentative = self._bank["state"] == _TENTATIVE
         return np.where(tentative, self._options.tentative_s, self._options.memory_s)
 
     def _out_of_view(self) -> Bools:
-        box = to_corners(self._bank["pos"], self._options.aspect)
+        gone = ~self._bank["seen"]
+        box = to_corners(self._bank["pos"][gone], self._options.aspect)
         inside = np.clip(box, 0.0, 1.0)
-        shares = (inside[:, 2:] - inside[:, :2]) / np.maximum(box[:, 2:] - box[:, :2], 1e-12)
-        return np.asarray(~self._bank["seen"] & (shares.prod(axis=1) < _LEAST_VISIBLE))
+        shares = (inside[:, 2:] - inside[:, :2]) / (box[:, 2:] - box[:, :2])
+        gone[gone] = shares.prod(axis=1) < _LEAST_VISIBLE
+        return gone
 
     def _forget(self, gone: Bools) -> Ints:
         """Drop the chosen rows; returns their ids."""
@@ -214,7 +231,7 @@ class Tracker:
     def _associate(self, now: _Round, sure: Bools) -> None:
         """Established tracks choose before tentative ones, plain fits before stretched ones."""
         bank, options = self._bank, self._options
-        proven = bank["state"] != TrackState.TENTATIVE
+        proven = bank["state"] != _TENTATIVE
         recent = self._unseen_s() <= options.recent_s
         box = to_corners(bank["pos"], options.aspect)
         by = np.minimum(options.reach * np.sqrt(bank["pp"][:, :2]), options.max_growth * bank["pos"][:, 2:])
@@ -227,16 +244,15 @@ class Tracker:
 
     def _match(self, now: _Round, box: Floats, tracks: Bools, dets: Bools, least: float) -> None:
         """Give the detections `dets` to those of `tracks` that they fit, where both are still free."""
-        rows, cols = np.flatnonzero(tracks & ~self._bank["seen"]), np.flatnonzero(dets & now.free)
+        rows, cols = np.flatnonzero(tracks & (now.pick < 0)), np.flatnonzero(dets & now.free)
         pairs = overlapping(box[rows], now.found.box[cols])
-        pairs = pairs.where(pairs.value >= least)
+        mine, other = self._bank["group"][rows][pairs.row], now.group[cols][pairs.col]
+        pairs = pairs.where((pairs.value >= least) & ((mine == other) | (mine == 0) | (other == 0)))
         if not len(pairs.row):
             return
         row, col = rows[pairs.row], cols[pairs.col]
-        mine, other = self._bank["group"][row], now.group[col]
         value = np.maximum(self._fit(row, now.z[col], pairs.value), 1e-3)
-        chosen = assign(Pairs(row, col, value).where((mine == other) | (mine == 0) | (other == 0)))
-        self._take(now, *chosen)
+        now.give(*assign(Pairs(row, col, value)))
 
     def _fit(self, row: Ints, z: Floats, overlap: Floats) -> Floats:
         """How well boxes `z` (k, 4) go on with the tracks `row` (k,): overlap, height, and direction of travel.
@@ -252,10 +268,12 @@ class Tracker:
         same_way = (way * speed).sum(axis=1) / (np.maximum(far, third) * np.maximum(fast, third))
         return np.asarray(overlap * height + self._options.direction * same_way)
 
-    def _take(self, now: _Round, rows: Ints, cols: Ints) -> None:
-        """Detections `cols` are the tracks `rows`."""
+    def _take(self, now: _Round) -> None:
+        """Tracks learn from the detections they took."""
+        rows = np.flatnonzero(now.pick >= 0)
+        cols = now.pick[rows]
         bank, z, score = self._bank, now.z[cols], now.found.score[cols]
-        lost = bank["state"][rows] == TrackState.LOST
+        lost = bank["state"][rows] == _LOST
         again = rows[lost]
         gap = (self._now_ns - bank["seen_ns"][again]) / NS_PER_S
         self._motion.resume(bank, again, bank["last"][again], gap, z[lost], score[lost])
@@ -266,14 +284,11 @@ class Tracker:
         bank["group"][rows] = np.where(now.group[cols] > 0, now.group[cols], bank["group"][rows])
         bank["seen"][rows], bank["seen_ns"][rows] = True, self._now_ns
         bank["hits"][rows] += 1
-        now.free[cols] = False
 
     def _settle(self) -> None:
         bank = self._bank
-        proven = (bank["state"] != TrackState.TENTATIVE) | (bank["hits"] >= self._options.confirm_hits)
-        bank["state"] = np.where(
-            proven, np.where(bank["seen"], TrackState.CONFIRMED, TrackState.LOST), TrackState.TENTATIVE
-        )
+        proven = (bank["state"] != _TENTATIVE) | (bank["hits"] >= self._options.confirm_hits)
+        bank["state"] = np.where(proven, np.where(bank["seen"], _CONFIRMED, _LOST), _TENTATIVE)
 
     def _born(self, now: _Round, cols: Bools) -> Bank:
         born = np.zeros(int(cols.sum()), _TRACK)
@@ -291,12 +306,14 @@ class Tracker:
     def _stitched(self) -> Ints:
         """Let young tracks whose velocity has become known take up lost ones; returns the ids that ended by it."""
         bank, options = self._bank, self._options
-        size = np.sqrt(bank["pos"][:, 2] * bank["pos"][:, 3])
-        known = (np.sqrt(bank["vv"][:, 0]) <= _KNOWN_PACE * size) & (bank["hits"] >= options.confirm_hits)
-        young = bank["seen"] & ~bank["judged"] & (bank["state"] == TrackState.CONFIRMED) & known
-        new = np.flatnonzero(young & (self._now_ns - bank["born_ns"] <= _YOUNG_S * NS_PER_S))
-        bank["judged"][young] = True
-        old = np.flatnonzero(bank["state"] == TrackState.LOST)
+        new = np.flatnonzero(~bank["judged"] & (bank["state"] == _CONFIRMED))
+        if not len(new):
+            return np.zeros(0, np.int64)
+        area = bank["pos"][new, 2] * bank["pos"][new, 3]
+        new = new[bank["vv"][new, 0] <= _KNOWN_PACE**2 * area]
+        bank["judged"][new] = True
+        new = new[self._now_ns - bank["born_ns"][new] <= _YOUNG_S * NS_PER_S]
+        old = np.flatnonzero(bank["state"] == _LOST)
         if not len(new) or not len(old) or options.stitch_s <= 0.0:
             return np.zeros(0, np.int64)
         lost, late = bank[old], bank[new]
@@ -312,9 +329,11 @@ class Tracker:
 
     def _answer(self, ended: Ints) -> Tracks:
         bank = self._bank
+        box, hidden = bank["box"].copy(), np.flatnonzero(~bank["seen"])
+        box[hidden] = to_corners(bank["pos"][hidden], self._options.aspect)
         return Tracks(
             id=bank["id"].copy(),
-            box=np.where(bank["seen"][:, None], bank["box"], to_corners(bank["pos"], self._options.aspect)),
+            box=box,
             score=bank["score"].copy(),
             label=bank["label"].copy(),
             state=bank["state"].copy(),
