@@ -16,7 +16,7 @@ READY := $(if $(wildcard $(DEV_READY)),$(DEV_READY),$(USER_READY))
 SETUP := scripts/setup pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs lock clean
+.PHONY: help demo test check style types imports sizes pages bench docs lock clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -27,12 +27,22 @@ demo: $(READY) ## simulate two scenes, analyse them, show the reports beside the
 test: $(DEV_READY) ## every test
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
-check: $(DEV_READY) ## style, types, imports, sizes, generated pages
+check: style types imports sizes pages ## style, types, imports, sizes, generated pages
+
+style: $(DEV_READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(DEV_READY)
 	MYPYPATH=tests $(BIN)/mypy --explicit-package-bases src tests benchmarks tools
+
+imports: $(DEV_READY)
 	$(BIN)/lint-imports
+
+sizes: $(DEV_READY)
 	$(BIN)/python tools/check_style.py
+
+pages: $(DEV_READY)
 	$(BIN)/python tools/reference.py --check
 
 bench: $(DEV_READY) ## accuracy and speed, side by side with the usual recipe
