@@ -87,9 +87,9 @@ class Scene:
 
     def observe(self, tracks: Tracks, at: Instant, frame: int, facts: tuple[Fact, ...] = ()) -> Observations:
         """What the rules may know at `at`. Tracks without identity (id < 1) are left out."""
+        self._release(self._gone)
         if tracks.names != self._names:
             self._learn_names(tracks.names)
-        self._release(self._gone)
         gone = self._depart(tracks)
         rows = np.flatnonzero(tracks.id >= 1)
         slots = self._slots_for(tracks, rows)
