@@ -98,6 +98,7 @@ def _view(rule: RuleDefinition, view: str) -> RuleView:
         line=getattr(options, "line", None) or (),
         zone=getattr(options, "zone", None) or (),
         names=getattr(options, "names", {}),
+        entrances=getattr(options, "entrances", {}),
         labels=options.labels,
         severity=options.severity,
         anchor=options.anchor or ("center" if view == "overhead" else "bottom"),
@@ -116,7 +117,7 @@ def analyzer_for(config: CameraConfig, detector: Detector) -> Analyzer:
         Perception(detector, PerceptionOptions(view=config.view, mode=config.analysis.mode)),
         Tracker(TrackerOptions(high=sure, start=min(sure + _START_ABOVE, 1.0))),
         RuleSet(rules),
-        SceneOptions(least_move=0.0 if config.view == "moving" else _LEAST_MOVE),
+        SceneOptions(least_move=0.0 if config.view == "moving" else _LEAST_MOVE, least_score=sure),
     )
 
 
@@ -149,6 +150,7 @@ class _Run:
         self._clock = SystemClock()
         self._began_ns, self._cpu_ns = self._clock.monotonic_ns(), self._clock.cpu_ns()
         self._seen = _Seen()
+        self._values: Mapping[str, Mapping[str, object]] = {}
 
     @property
     def tally(self) -> Tally:
@@ -167,9 +169,11 @@ class _Run:
                     progress(step.frame.at.stream_s, self._stream.info)
         except (SourceError, KeyboardInterrupt) as error:
             failure = error
+        before = self._analyzer.values()
         last = self._analyzer.finish()
         if last is not None:
             self._sink.take(last)
+        self._values = _with_present(self._analyzer.values(), before)
         if failure is None and not self._seen.frames:
             return SourceError(f"{self._stream.info.name}: no picture between the given start and end")
         return failure
@@ -195,7 +199,7 @@ class _Run:
             ),
             performance=self._performance(),
             model=ModelSummary(name=name, sha256=sha256),
-            values=self._analyzer.values(),
+            values=self._values,
             complete=failure is None,
             note=_note(failure, self._seen.last_s),
         )
@@ -210,6 +214,16 @@ class _Run:
             inferences=self._analyzer.inferences,
             peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20,
         )
+
+
+def _with_present(
+    after: Mapping[str, Mapping[str, object]], before: Mapping[str, Mapping[str, object]]
+) -> dict[str, Mapping[str, object]]:
+    """The last figures, but who is inside `now` as of the last picture: the end of a video empties no room."""
+    return {
+        rule: {**values, **({"now": before[rule]["now"]} if "now" in before.get(rule, {}) else {})}
+        for rule, values in after.items()
+    }
 
 
 def _note(failure: BaseException | None, reached_s: float) -> str:

@@ -31,6 +31,8 @@ class SceneOptions:
     edge              a box this close to the picture's upper or lower edge (0..1) is cut by it
     least_move        a subject is confirmed only after its top and its bottom have both moved by this share of its
                       height; 0 asks for nothing. What never moves is furniture, however sure the detector is of it
+    least_score       nor is it while the median of its scores is lower: parts of things and passing shapes start
+                      tracks too, but the detector does not stay sure of them
     """
 
     anchor_tau_s: float = 0.15
@@ -39,6 +41,7 @@ class SceneOptions:
     hidden_limit_s: float = 5.0
     edge: float = 0.006
     least_move: float = 0.0
+    least_score: float = 0.0
 
 
 def _share(dt_s: Floats, tau_s: float, first: Bools) -> Floats:
@@ -189,11 +192,13 @@ class Scene:
     def _bottom(self, slots: Ints, box: Floats, dt: Floats, first: Bools, at: Instant) -> Floats:
         """Where the feet are: the box's bottom, or the last good height below its top where the bottom is hidden.
 
-        Hidden means cut by the picture's lower edge, or a height that fell suddenly while the top went on smoothly.
+        Hidden means cut by the picture's lower edge, or a height that fell suddenly while the top went on smoothly and
+        the width stayed: a thing that goes away shrinks both ways.
         """
         table, options = self._table, self._options
         height, good = box[:, 3] - box[:, 1], table["height"][slots]
-        low = ~first & (height < options.hidden_ratio * good)
+        width = (box[:, 2] - box[:, 0]) * self._aspect
+        low = ~first & (height < options.hidden_ratio * good) & (width > options.hidden_ratio * table["width"][slots])
         smooth = np.abs(box[:, 1] - table["anchors"][slots, 5]) < 0.1 * good + 0.5 * good * dt
         patient = at.stream_ns - table["good_ns"][slots] < options.hidden_limit_s * NS_PER_S
         cut = (box[:, 3] >= 1.0 - options.edge) & ~first & (height < good)
@@ -219,6 +224,7 @@ class Scene:
         anchors = table["anchors"][slots]
         scores = table["scores"][slots].cumsum(axis=1)
         median = (scores * 2 >= scores[:, -1:]).argmax(axis=1) if len(slots) else np.zeros(0, np.int64)
+        score = (median + 0.5) / _SCORE_BINS
         votes = table["votes"][slots]
         return Subjects(
             key=table["key"][slots],
@@ -226,9 +232,9 @@ class Scene:
             track=table["track"][slots],
             seen=np.concatenate([seen, np.zeros(len(gone), np.bool_)]),
             gone=np.arange(len(slots)) >= len(live),
-            confirmed=table["tracked"][slots] & (table["moved"][slots] | (self._options.least_move <= 0.0)),
+            confirmed=self._confirmed(slots, score),
             label=votes.argmax(axis=1) if votes.shape[1] else np.zeros(len(slots), np.int64),
-            score=(median + 0.5) / _SCORE_BINS,
+            score=score,
             hits=table["hits"][slots],
             born_ns=table["born_ns"][slots],
             box=table["box"][slots],
@@ -240,6 +246,11 @@ class Scene:
             names=self._names,
             trace=self._trace,
         )
+
+    def _confirmed(self, slots: Ints, score: Floats) -> Bools:
+        table, options = self._table, self._options
+        moved = table["moved"][slots] | (options.least_move <= 0.0)
+        return np.asarray(table["tracked"][slots] & moved & (score >= options.least_score))
 
     def _trace(self, slot: int, anchor: str, seconds: float) -> tuple[tuple[float, float, float], ...]:
         rows = self._table["trace"][slot]

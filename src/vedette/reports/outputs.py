@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 import numpy as np
 
-from vedette import __version__
 from vedette.model.errors import OutputError
 from vedette.model.media import Image, StreamInfo
 from vedette.model.step import Step
@@ -70,7 +70,7 @@ def summarise(tally: Tally, ending: Ending) -> Summary:
         rules=tally.rules(ending.values),
         performance=ending.performance,
         model=ending.model,
-        vedette=__version__,
+        vedette=version("vedette"),
         complete=ending.complete,
         note=ending.note,
     )

@@ -100,9 +100,9 @@ class MotionDetector:
             self._since = frame.at
             mask[:] = 0
         settled = frame.at.seconds_since(self._since) >= self._options.settle_s
-        mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, _KERNEL)
-        integral = cv2.integral((mask > 0).astype(np.uint8), sdepth=cv2.CV_32S)
-        return Motion(self._boxes(mask), share, upset, settled, np.asarray(integral, np.int32))
+        moving: NDArray[np.uint8] = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, _KERNEL), np.uint8)
+        integral = cv2.integral((moving > 0).astype(np.uint8), sdepth=cv2.CV_32S)
+        return Motion(self._boxes(moving), share, upset, settled, np.asarray(integral, np.int32))
 
     def _rate(self, at: Instant) -> float:
         if self._last is None or self._since is None:

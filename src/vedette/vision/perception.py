@@ -8,6 +8,7 @@ for it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
 import numpy as np
@@ -16,11 +17,12 @@ from vedette.model.detections import Bools, Detections, Floats, Tracks, TrackSta
 from vedette.model.labels import COCO, GROUPS, MOVER
 from vedette.model.media import Frame
 from vedette.model.ports import Detector, Sight
-from vedette.model.time import Instant
+from vedette.model.time import NS_PER_S, Instant
 from vedette.vision.motion import Motion, MotionDetector, MotionOptions
 from vedette.vision.regions import Region, gather, overlap
 
 View = Literal["oblique", "overhead", "moving"]
+_LEAST_PX = 14.0  # of height in the detector's input: nothing smaller is found
 WATCHED = frozenset({"person", *GROUPS["vehicle"], *GROUPS["animal"]})
 
 
@@ -31,22 +33,80 @@ class PerceptionOptions:
     view       `oblique`: the usual camera; `overhead`: it looks straight down, classes mean little; `moving`: no fixed
                picture, so nothing is concluded from motion
     mode       `gated` looks where something happens, `whole` at every whole frame
-    awake_s    after motion, every frame is looked at for so long
+    awake_s    after motion, the picture stays watched for so long
+    stride     what is followed is looked at again when it may have moved by this share of its size
+    rest_s     and at the latest after so long
+    doubt_s    what moves for so long without anything being found (leaves, a flag) is looked at now and then only
+    search_s   how often that is, and how often something lost from sight is looked for where nothing moves
     recheck_s  objects that stand still are looked for again this often
     sweep_s    with nothing moving at all, the whole picture is looked at this often
     moved      least share of a box that must move for it to start a track
-    close_px   objects lower than this in the detector's input get a closer look
-    closer     most closer looks a frame
+    close_px   things lower than this in the detector's input get a closer look
+    close_s    closer looks are at least so far apart
     """
 
     view: View = "oblique"
     mode: Literal["gated", "whole"] = "gated"
-    awake_s: float = 0.7
+    awake_s: float = 0.3
+    stride: float = 0.25
+    rest_s: float = 0.15
+    doubt_s: float = 1.5
+    search_s: float = 0.25
     recheck_s: float = 2.0
     sweep_s: float = 10.0
     moved: float = 0.06
-    close_px: float = 32.0
-    closer: int = 1
+    close_px: float = 28.0
+    close_s: float = 0.25
+
+
+class Paths:
+    """How fast the followed objects move, from one look to the next; carries them over frames that nobody looks at."""
+
+    def __init__(self) -> None:
+        self._boxes: dict[int, Floats] = {}
+        self._speeds: dict[int, Floats] = {}
+        self._at_ns = 0
+        self._now_ns = 0
+
+    def follow(self, tracks: Tracks, *, measured: bool) -> None:
+        """Take in the tracks as of the frame before; `measured` says that it was looked at."""
+        if not measured:
+            return
+        elapsed_s = (self._now_ns - self._at_ns) / NS_PER_S
+        seen = dict(zip(tracks.id[tracks.seen].tolist(), tracks.box[tracks.seen], strict=True))
+        old = self._boxes
+        self._speeds = {
+            track: (box - old[track]) / elapsed_s for track, box in seen.items() if track in old and elapsed_s > 0.0
+        }
+        self._boxes, self._at_ns = seen, self._now_ns
+
+    def fastest(self, tracks: Tracks) -> float:
+        """Greatest speed of any track in its own sizes a second; infinite while that of one is not known yet."""
+        speed = [self._speed(track, box) for track, box in zip(tracks.id.tolist(), tracks.box, strict=True)]
+        return max(speed, default=0.0)
+
+    def _speed(self, track: int, box: Floats) -> float:
+        if track not in self._speeds:
+            return inf
+        dx, dy = (self._speeds[track][:2] + self._speeds[track][2:]) / 2
+        return float(max(abs(dx) / max(box[2] - box[0], 1e-3), abs(dy) / max(box[3] - box[1], 1e-3)))
+
+    def carry(self, tracks: Tracks, at: Instant, moving: Bools) -> Detections:
+        """Where the tracks seen in the frame before are now: on their way where something moves, else still there."""
+        elapsed_s = (at.stream_ns - self._now_ns) / NS_PER_S
+        self._now_ns = at.stream_ns
+        still = np.zeros(4)
+        steps = [
+            self._speeds.get(track, still) if moves else still
+            for track, moves in zip(tracks.id.tolist(), moving.tolist(), strict=True)
+        ]
+        box = np.clip(tracks.box + elapsed_s * np.array(steps).reshape(-1, 4), 0.0, 1.0)
+        seen = tracks.seen
+        return Detections(box[seen], tracks.score[seen], tracks.label[seen], tracks.names)
+
+    def looked(self, at: Instant) -> None:
+        """The present frame is looked at."""
+        self._now_ns = at.stream_ns
 
 
 class Perception:
@@ -61,16 +121,22 @@ class Perception:
         self._names = (*detector.names, MOVER)
         self._overhead = self._options.view == "overhead"
         self._watched = np.array([name in WATCHED or detector.names != COCO for name in detector.names], np.bool_)
-        self._awake_until_ns = 0
+        self._moved_ns = self._fruitful_ns = 0
         self._looked_ns: int | None = None
+        self._closer_ns: int | None = None
         self._turn = 0
+        self._paths = Paths()
+        self._fresh = False
 
     def perceive(self, frame: Frame, tracks: Tracks) -> Sight:
         """Objects in `frame`. Boxes of things that stand still are carried on between two looks."""
         motion = self._motion.look(frame)
-        if not self._due(frame.at, motion, tracks):
-            return Sight(self._carried(tracks))
+        self._paths.follow(tracks, measured=self._fresh)
+        self._fresh = self._due(frame.at, motion, tracks)
+        if not self._fresh:
+            return Sight(self._paths.carry(tracks, frame.at, motion.share_in(tracks.box) > 0.0))
         self._looked_ns = frame.at.stream_ns
+        self._paths.looked(frame.at)
         regions = self._regions(frame, motion, tracks)
         answers = self._detector.detect([region.cut(frame) for region in regions])
         found = gather(list(zip(regions, answers, strict=True)), frame.width, frame.height)
@@ -82,55 +148,57 @@ class Perception:
         options = self._options
         if options.mode == "whole" or options.view == "moving" or self._looked_ns is None:
             return True
+        now_ns = at.stream_ns
+        if len(tracks) or (len(motion.boxes) and now_ns - self._moved_ns > options.doubt_s * NS_PER_S):
+            self._fruitful_ns = now_ns
         if len(motion.boxes) or motion.upset:
-            self._awake_until_ns = at.stream_ns + round(options.awake_s * 1e9)
-        searching = bool(((tracks.state == TrackState.TENTATIVE) | ~tracks.seen).any())
-        if at.stream_ns <= self._awake_until_ns or searching:
-            return True
-        waited_s = (at.stream_ns - self._looked_ns) / 1e9
-        return waited_s >= (options.recheck_s if len(tracks) else options.sweep_s)
+            self._moved_ns = now_ns
+        awake = now_ns - self._moved_ns <= options.awake_s * NS_PER_S
+        if awake and now_ns - self._fruitful_ns <= options.doubt_s * NS_PER_S:
+            return self._worth_it(at, motion, tracks)
+        searching = awake or bool(((tracks.state == TrackState.TENTATIVE) | ~tracks.seen).any())
+        patience_s = options.search_s if searching else options.recheck_s if len(tracks) else options.sweep_s
+        return now_ns - self._looked_ns >= patience_s * NS_PER_S
 
-    @staticmethod
-    def _carried(tracks: Tracks) -> Detections:
-        """What stood still a moment ago still does: nothing moved since."""
-        still = tracks.seen
-        return Detections(tracks.box[still], tracks.score[still], tracks.label[still], tracks.names)
+    def _worth_it(self, at: Instant, motion: Motion, tracks: Tracks) -> bool:
+        """Whether something new moves, or what is followed may have gone far enough for another look."""
+        waited_s = (at.stream_ns - (self._looked_ns or 0)) / NS_PER_S
+        if waited_s >= self._options.rest_s or (tracks.state == TrackState.TENTATIVE).any():
+            return True
+        _, within = overlap(motion.boxes, tracks.box)
+        if len(tracks) == 0 or (within.max(axis=1, initial=0.0) < 0.3).any():
+            return True
+        return self._paths.fastest(tracks) * waited_s >= self._options.stride
 
     # -- where ----------------------------------------------------------------------------------------------------
 
     def _regions(self, frame: Frame, motion: Motion, tracks: Tracks) -> list[Region]:
-        """The whole picture, and closer looks at what is too small in it."""
+        """The whole picture and, now and then, a closer look at what is too small in it."""
         whole = Region.whole(frame.width, frame.height)
         options = self._options
-        if options.mode == "whole" or options.view == "moving":
+        rested = self._closer_ns is None or frame.at.stream_ns - self._closer_ns >= options.close_s * NS_PER_S
+        if options.mode == "whole" or options.view != "oblique" or not rested:
             return [whole]
-        scale = min(
-            side / span for side, span in zip(self._detector.input_size, (frame.width, frame.height), strict=True)
-        )
-        wanted = self._too_small(frame, motion, tracks, scale)
-        return [whole, *self._closer(wanted, frame, scale)]
+        closer = self._closer(frame, motion, tracks)
+        if closer is None:
+            return [whole]
+        self._closer_ns = frame.at.stream_ns
+        return [whole, closer]
 
-    def _too_small(self, frame: Frame, motion: Motion, tracks: Tracks, scale: float) -> Floats:
-        """(n, 4) pixel boxes of moving things that the whole picture shows too small for the detector."""
-        size = np.array([frame.width, frame.height] * 2, float)
-        boxes = np.concatenate([motion.boxes, tracks.box]) * size
-        height, width = boxes[:, 3] - boxes[:, 1], boxes[:, 2] - boxes[:, 0]
-        shown = np.maximum(height, width) * scale
-        return np.asarray(boxes[(shown < self._options.close_px) & (shown > 4.0)])
-
-    def _closer(self, boxes: Floats, frame: Frame, scale: float) -> list[Region]:
-        """Squares at twice the scale or better that hold as many of `boxes` as possible, another choice every time."""
-        regions: list[Region] = []
-        side = min(max(self._detector.input_size), 0.5 * max(self._detector.input_size) / scale)
-        while len(boxes) and len(regions) < self._options.closer:
-            self._turn += 1
-            seed = boxes[self._turn % len(boxes)]
-            region = Region.square_around(
-                (seed[0] + seed[2]) / 2, (seed[1] + seed[3]) / 2, side, frame.width, frame.height
-            )
-            regions.append(region)
-            boxes = boxes[~region.contains(boxes)][1 if not region.contains(seed[None])[0] else 0 :]
-        return regions
+    def _closer(self, frame: Frame, motion: Motion, tracks: Tracks) -> Region | None:
+        """A square at twice the scale, or at the picture's own, about a thing that is too small; each time another."""
+        longest, width, height = max(self._detector.input_size), frame.width, frame.height
+        scale = longest / max(width, height)
+        side = max(longest, 0.5 * longest / scale)
+        boxes = np.concatenate([motion.boxes, tracks.box]) * np.array([width, height] * 2, float)
+        lowest, highest = _LEAST_PX * side / longest, self._options.close_px / scale
+        span = boxes[:, 3] - boxes[:, 1]
+        small = boxes[(span >= lowest) & (span <= highest)]
+        if scale >= 1.0 or not len(small):
+            return None
+        self._turn += 1
+        left, top, right, bottom = small[self._turn % len(small)].tolist()
+        return Region.square_around((left + right) / 2, (top + bottom) / 2, side, width, height)
 
     # -- what to believe ------------------------------------------------------------------------------------------
 

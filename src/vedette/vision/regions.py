@@ -55,8 +55,6 @@ def gather(answers: Sequence[tuple[Region, Detections]], width: int, height: int
     in the whole picture. Of boxes of one thing from different regions the surest stays.
     """
     parts = [_placed(region, found, width, height) for region, found in answers]
-    if len(parts) == 1:
-        return parts[0]
     joined = Detections(
         np.concatenate([part.box for part in parts]),
         np.concatenate([part.score for part in parts]),
@@ -92,10 +90,14 @@ def overlap(a: Floats, b: Floats) -> tuple[Floats, Floats]:
 
 
 def _distinct(found: Detections) -> Ints:
-    """Indices of boxes that are not the same thing as a surer one. A person before a bus is not the bus."""
+    """Indices of boxes that are not the same thing as a surer one, or merely a part of a much surer one.
+
+    A person before a bus is not the bus, and a car before a lorry is as sure as the lorry.
+    """
     iou, within = overlap(found.box, found.box)
     groups = np.array([group_of(found.names[label]) for label in found.label.tolist()])
-    same = ((iou > 0.5) | (within > 0.85)) & (groups[:, None] == groups[None, :])
+    much_surer = found.score[:, None] < 0.7 * found.score[None, :]
+    same = ((iou > 0.5) | ((within > 0.8) & much_surer)) & (groups[:, None] == groups[None, :])
     kept: list[int] = []
     for index in np.argsort(-found.score, kind="stable").tolist():
         if not same[index, kept].any():
