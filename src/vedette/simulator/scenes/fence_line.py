@@ -20,7 +20,7 @@ _KERB: Final = 13.8
 _ROAD_END: Final = 20.8
 _LAMPS: Final = ((-6.5, 13.4), (5.5, 13.4))
 _WARM_UP_S: Final = 30.0
-_MEAN_STAY_S: Final = 14.0
+_MEAN_STAY_S: Final = 20.5
 _VEHICLE_EVERY_S: Final = 7.0
 
 

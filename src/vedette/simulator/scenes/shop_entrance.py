@@ -22,8 +22,12 @@ _TABLE: Final = (np.array([-3.3, 4.7, 0.0]), np.array([-1.9, 5.6, 0.85]))
 _COUNTER: Final = (np.array([4.15, 3.2, 0.0]), np.array([5.0, 6.6, 1.02]))
 _QUEUE: Final = ((3.45, 3.9), (3.4, 4.75), (3.35, 5.6), (3.25, 6.45))
 _SPOTS: Final = ((-2.6, 4.1), (-3.9, 5.1), (-4.4, 6.4), (-1.3, 5.2), (0.3, 4.2), (-2.5, 6.4), (1.6, 4.6))
+_INWARD: Final = (-0.8, -0.25)
+_OUTWARD: Final = (0.25, 0.8)
+"""Where in the doorway people walk: everybody keeps to their right."""
 _WARM_UP_S: Final = 40.0
-_MEAN_STAY_S: Final = 24.0
+_LEAST_GAP_S: Final = 0.9
+_MEAN_STAY_S: Final = 32.0
 _SERVICE_S: Final = (7.0, 16.0)
 
 
@@ -55,18 +59,18 @@ def _paint(view: View, light: Light) -> Backdrop:
 def _street(painter: Painter) -> None:
     def facade(x: Floats, z: Floats) -> Floats:
         house = np.floor((x + 40) / 7.3).astype(int)
-        base = np.array([[120, 140, 165], [150, 160, 170], [105, 120, 140], [140, 150, 175]])[house % 4].astype(float)
+        base = np.array([[152, 162, 176], [166, 172, 178], [146, 156, 168], [160, 166, 180]])[house % 4].astype(float)
         window = (np.mod(x, 2.4) > 0.8) & (np.mod(x, 2.4) < 1.9) & (np.mod(z, 3.0) > 0.9) & (np.mod(z, 3.0) < 2.4)
         shaded = base * (0.9 + 0.05 * painter.grain(x, z, 1.2, 3)[:, None])
-        return np.where(window[:, None], np.array([115.0, 100, 85]), shaded)
+        return np.where(window[:, None], np.array([150.0, 140, 130]), shaded)
 
     def paving(x: Floats, y: Floats) -> Floats:
         seam = (np.mod(x, 0.5) < 0.02) | (np.mod(y, 0.5) < 0.03)
-        grey = 172 + 7 * painter.grain(x, y, 3.0, 4) - 26 * seam
+        grey = 174 + 3 * painter.grain(x, y, 3.0, 4) - 10 * seam
         return np.asarray(grey[:, None] * np.array([0.98, 1.0, 1.01]))
 
     def asphalt(x: Floats, y: Floats) -> Floats:
-        grey = 108 + 7 * painter.grain(x, y, 6.0, 5) + 4 * painter.grain(x, y, 0.5, 6)
+        grey = 138 + 3 * painter.grain(x, y, 6.0, 5) + 3 * painter.grain(x, y, 0.5, 6)
         return np.asarray(grey[:, None] * np.array([1.02, 1.0, 0.99]))
 
     painter.surface("y", 19.0, everywhere, facade)
@@ -80,7 +84,7 @@ def _room(painter: Painter) -> None:
         each = np.mod(np.sin(column * 12.9 + row * 78.2) * 437.5, 1.0)
         seam = (np.mod(x, 0.6) < 0.014) | (np.mod(y, 0.6) < 0.018)
         gleam = 26 * np.exp(-((x / 1.6) ** 2) - ((y - 7.0) / 2.2) ** 2)
-        grey = 150 + 8 * (each - 0.5) + 3 * painter.grain(x, y, 4.0, 7) + gleam - 32 * seam
+        grey = 150 + 8 * (each - 0.5) + 3 * painter.grain(x, y, 4.0, 7) + gleam - 13 * seam
         return np.asarray(grey[:, None] * np.array([0.9, 0.98, 1.03]))
 
     def shelf(y: Floats, z: Floats) -> Floats:
@@ -99,16 +103,16 @@ def _room(painter: Painter) -> None:
 
     indoors = rectangle(-_SIDE, _SIDE, -1, WALL_M)
     painter.surface("z", 0.0, indoors, tiles)
-    painter.surface("z", _CEILING, indoors, ceiling)
+    painter.surface("z", _CEILING, indoors, ceiling, layer=1)
     for side in (-1.0, 1.0):
-        painter.surface("x", side * _SIDE, rectangle(0, WALL_M, 0, _CEILING), plain(176, 186, 190))
-    painter.surface("x", -_SIDE + 0.45, rectangle(2.0, 7.4, 0.0, 2.1), shelf)
+        painter.surface("x", side * _SIDE, rectangle(0, WALL_M, 0, _CEILING), plain(176, 186, 190), layer=1)
+    painter.surface("x", -_SIDE + 0.45, rectangle(2.0, 7.4, 0.0, 2.1), shelf, layer=1)
     painter.surface("z", 0.002, rectangle(-1.1, 1.1, 6.9, 8.0), lambda x, y: _mat(painter, x, y))
 
 
 def _mat(painter: Painter, x: Floats, y: Floats) -> Floats:
     ribs = np.mod(y, 0.08) < 0.03
-    return np.asarray(np.repeat((72 - 10 * ribs + 4 * painter.grain(x, y, 9.0, 8))[:, None], 3, axis=1))
+    return np.asarray(np.repeat((104 - 8 * ribs + 4 * painter.grain(x, y, 9.0, 8))[:, None], 3, axis=1))
 
 
 def _front(painter: Painter) -> None:
@@ -135,7 +139,7 @@ def _front(painter: Painter) -> None:
         return np.where(arrow[:, None], 235.0, colour)
 
     painter.surface("y", WALL_M - 0.001, solid, wall, layer=1)
-    painter.surface("y", WALL_M - 0.02, frame, plain(62, 60, 58), layer=1)
+    painter.surface("y", WALL_M - 0.02, frame, plain(122, 118, 114), layer=1)
 
 
 def _furniture(painter: Painter) -> None:
@@ -148,17 +152,17 @@ def _furniture(painter: Painter) -> None:
             painter.box(corner, corner + np.array([0.24, 0.3, 0.16 + 0.05 * ((column + row) % 3)]),
                         plain(tint, 190 - tint, 100 + 20 * row), layer=2)  # fmt: skip
     low, high = _COUNTER
-    painter.box(low, high, plain(120, 135, 150))
+    painter.box(low, high, plain(120, 135, 150), layer=1)
     till = np.array([4.4, 4.0, 1.02])
-    painter.box(till, till + np.array([0.35, 0.4, 0.14]), plain(60, 60, 62))
-    painter.surface("y", 4.1, rectangle(4.42, 4.74, 1.16, 1.44), plain(40, 42, 45))
+    painter.box(till, till + np.array([0.35, 0.4, 0.14]), plain(60, 60, 62), layer=1)
+    painter.surface("y", 4.1, rectangle(4.42, 4.74, 1.16, 1.44), plain(40, 42, 45), layer=1)
 
 
 def _visit(rng: np.random.Generator, start_s: float, queue: _Queue) -> Path:
     """Somebody comes in from the street, looks round, perhaps buys, and leaves."""
     pace = float(rng.normal(1.2, 0.12))
     lane, side = float(rng.uniform(9.4, 10.8)), float(rng.choice((-1.0, 1.0)))
-    door = float(rng.uniform(-0.6, 0.6))
+    door = float(rng.uniform(*_INWARD))
     stops = [Stop(9.5 * side, lane, pace), Stop(door + 1.2 * side, 9.6, pace), Stop(door, 8.6, pace)]
     stops += [Stop(door, 6.7, pace)]
     for spot in rng.choice(len(_SPOTS), int(rng.integers(1, 3)), replace=False):
@@ -169,7 +173,7 @@ def _visit(rng: np.random.Generator, start_s: float, queue: _Queue) -> Path:
     if rng.random() < 0.45:
         stops += queue.join(rng, start_s, stops, pace)
         stops += [Stop(2.3, 4.3, pace), Stop(1.5, 5.6, pace)]
-    exit_side, out = float(rng.choice((-1.0, 1.0))), float(rng.uniform(-0.6, 0.6))
+    exit_side, out = float(rng.choice((-1.0, 1.0))), float(rng.uniform(*_OUTWARD))
     stops += [*_round_table(stops[-1], (out, 6.7), pace), Stop(out, 6.7, pace), Stop(out, 8.7, pace)]
     stops += [Stop(out + 1.2 * exit_side, 9.7, pace), Stop(9.5 * exit_side, float(rng.uniform(9.6, 10.8)), pace)]
     return Path(start_s, stops)
@@ -213,10 +217,11 @@ class _Queue:
 
 def _through(rng: np.random.Generator, start_s: float) -> Path:
     """In and on into the back of the shop under the camera, or the other way."""
-    pace, door, side = float(rng.normal(1.25, 0.12)), float(rng.uniform(-0.6, 0.6)), float(rng.choice((-1.0, 1.0)))
+    pace, inward, side = float(rng.normal(1.25, 0.12)), bool(rng.random() < 0.5), float(rng.choice((-1.0, 1.0)))
+    door = float(rng.uniform(*(_INWARD if inward else _OUTWARD)))
     street = [Stop(9.5 * side, float(rng.uniform(9.4, 10.8)), pace), Stop(door + 1.2 * side, 9.6, pace)]
     way = [*street, Stop(door, 8.6, pace), Stop(door, 6.7, pace), Stop(float(rng.uniform(-0.6, 1.8)), 1.0, pace)]
-    return Path(start_s, way if rng.random() < 0.5 else way[::-1])
+    return Path(start_s, way if inward else way[::-1])
 
 
 def _passing(rng: np.random.Generator, start_s: float) -> Path:
@@ -233,7 +238,7 @@ def _cast(seed: int, people: int, until_s: float) -> list[Actor]:
     rng, queue = np.random.default_rng([seed, 11]), _Queue()
     start = -_WARM_UP_S
     while people > 0:
-        start += float(rng.exponential(_MEAN_STAY_S / people))
+        start += _LEAST_GAP_S + float(rng.exponential(max(0.1, _MEAN_STAY_S / people - _LEAST_GAP_S)))
         if start >= until_s:
             break
         own = np.random.default_rng([seed, 12, len(actors) + 1])
