@@ -19,7 +19,7 @@ from vedette.model.time import Instant
 pytestmark = pytest.mark.parametrize("fps", FPS)
 ABOUT_ZONES = ("intrusion", "region", "loitering", "occupancy", "dwell")
 OPTIONS: dict[str, dict[str, Any]] = {"loitering": {"dwell_s": 0.5}, "occupancy": {"max": 0}}
-OVERLAP = {"overlap": 0.5}
+OVERLAP: dict[str, Any] = {"overlap": 0.5}
 
 
 def agree(found: Iterable[RuleEvent], truth: list[tuple[str, float]], fps: float) -> None:

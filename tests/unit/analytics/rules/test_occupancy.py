@@ -176,7 +176,10 @@ def test_options_that_contradict_are_refused(options: dict[str, Any], words: str
 
 
 def test_lines_and_occupancy_together() -> None:
-    people = [Thing(path=lambda t, s=s: (0.2 + 0.15 * (t - s), 0.5), start=s, end=s + 4, id=9 + s) for s in (0, 1, 2)]
+    people = [
+        Thing(path=along((start, 0.2, 0.5), (start + 4, 0.8, 0.5)), start=start, end=start + 4, id=9 + start)
+        for start in (0, 1, 2)
+    ]
     place = rule("occupancy", entrances={"line_crossing": "backward"}, max=1)
     found = events([place, rule("line_crossing")], *people, fps=10)
     assert kinds(found) == ["backward", "backward", "exceeded", "backward"]

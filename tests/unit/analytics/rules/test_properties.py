@@ -95,9 +95,9 @@ def test_everything_moved_is_the_same(walk: Wave, fps: int, dx: float, dy: float
 @few
 @given(walks, rates, st.integers(1, 100_000), st.sampled_from(["line_crossing", "region", "intrusion", "loitering"]))
 def test_everything_later_is_the_same(walk: Wave, fps: int, later: int, kind: str) -> None:
-    options = {"dwell_s": 1.0} if kind == "loitering" else {}
+    options: dict[str, Any] = {"dwell_s": 1.0} if kind == "loitering" else {}
     there = heard(kind, walk, fps, options=options)
-    film = {"phase": float(later)}
+    film: dict[str, Any] = {"phase": float(later)}
     thing = Thing(path=lambda t: walk(t - later), start=later, end=later + 10.0, clipped=False)
     here = [
         (event.direction or event.kind, event.at.stream_s - later)
@@ -109,7 +109,7 @@ def test_everything_later_is_the_same(walk: Wave, fps: int, later: int, kind: st
 @few
 @given(walks, rates, st.integers(2, 3), st.sampled_from(["line_crossing", "region", "intrusion", "loitering"]))
 def test_frames_that_come_several_times_tell_nothing_new(walk: Wave, fps: int, copies: int, kind: str) -> None:
-    options = {"dwell_s": 1.0} if kind == "loitering" else {}
+    options: dict[str, Any] = {"dwell_s": 1.0} if kind == "loitering" else {}
     once = heard(kind, walk, fps, options=options)
     often = heard(kind, walk, fps, options=options, copies=copies)
     assert close(often, once, within=1.0 / fps)
