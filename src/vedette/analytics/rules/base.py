@@ -26,6 +26,8 @@ from vedette.model.time import NS_PER_S, Instant
 
 Anchor = Literal["bottom", "center", "top"]
 TRACE_S = 1.0
+_KEPT = 8
+"""Drafts of one subject that are kept while it may not be judged: who never may must not fill the memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +216,7 @@ class SubjectRule(ABC):
             elif not subjects.gone[row] and not self._pointless(draft, waiting):
                 kept.append(draft)
                 waiting.add(draft.slot)
-        self._drafts = kept
+        self._drafts = kept if len(kept) <= _KEPT * len(subjects) else _latest(kept)
         return events
 
     def _due(self, draft: Draft, now: Observations, row: int, eligible: Bools) -> bool:
@@ -274,3 +276,14 @@ class SubjectRule(ABC):
                 value=draft.value,
             )
         ]
+
+
+def _latest(drafts: list[Draft]) -> list[Draft]:
+    """The last `_KEPT` drafts of each subject."""
+    after: dict[int, int] = {}
+    kept: list[Draft] = []
+    for draft in reversed(drafts):
+        after[draft.slot] = after.get(draft.slot, 0) + 1
+        if after[draft.slot] <= _KEPT:
+            kept.append(draft)
+    return kept[::-1]
