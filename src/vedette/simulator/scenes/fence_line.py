@@ -189,7 +189,7 @@ def _traffic(seed: int, first: int, until_s: float) -> list[Actor]:
     vehicles: list[Actor] = []
     for lane, (y, ahead) in enumerate(((15.6, 1.0), (19.0, -1.0))):
         rng = np.random.default_rng([seed, 21, lane])
-        start = -_WARM_UP_S
+        start, count = -_WARM_UP_S, 0
         while True:
             start += 3.2 + float(rng.exponential(2 * _VEHICLE_EVERY_S - 3.2))
             if start >= until_s:
@@ -197,7 +197,8 @@ def _traffic(seed: int, first: int, until_s: float) -> list[Actor]:
             kind = (CAR, VAN, TRUCK, BUS)[int(rng.choice(4, p=(0.74, 0.08, 0.08, 0.1)))]
             speed = float(rng.normal(9.0, 0.35))
             path = Path(start, [Stop(-30 * ahead, y, speed), Stop(30 * ahead, y, speed)])
-            vehicles.append(Vehicle(first + 2 * len(vehicles) + lane, kind, path, rng))
+            vehicles.append(Vehicle(first + 2 * count + lane, kind, path, rng))
+            count += 1
     return vehicles
 
 

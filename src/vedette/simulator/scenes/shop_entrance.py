@@ -18,10 +18,10 @@ _DOOR: Final = 1.2
 _GLASS: Final = 4.7
 _SIDE: Final = 5.6
 _CEILING: Final = 3.4
-_TABLE: Final = (np.array([-3.3, 4.7, 0.0]), np.array([-1.9, 5.6, 0.85]))
+_TABLE: Final = (np.array([-4.2, 4.2, 0.0]), np.array([-2.8, 5.1, 0.85]))
 _COUNTER: Final = (np.array([4.15, 3.2, 0.0]), np.array([5.0, 6.6, 1.02]))
 _QUEUE: Final = ((3.45, 3.9), (3.4, 4.75), (3.35, 5.6), (3.25, 6.45))
-_SPOTS: Final = ((-2.6, 4.1), (-3.9, 5.1), (-4.4, 6.4), (-1.3, 5.2), (0.3, 4.2), (-2.5, 6.4), (1.6, 4.6))
+_SPOTS: Final = ((-2.1, 4.2), (-2.3, 5.3), (-4.4, 6.3), (-1.3, 5.2), (0.3, 4.2), (-2.5, 6.4), (1.6, 4.6))
 _INWARD: Final = (-0.8, -0.25)
 _OUTWARD: Final = (0.25, 0.8)
 """Where in the doorway people walk: everybody keeps to their right."""
@@ -53,7 +53,7 @@ def _paint(view: View, light: Light) -> Backdrop:
     _front(painter)
     _furniture(painter)
     image = painter.image()
-    return Backdrop(image, (painter.screen(WALL_M, 1, image), painter.screen(5.15, 2, image)))
+    return Backdrop(image, (painter.screen(WALL_M, 1, image), painter.screen(4.65, 2, image)))
 
 
 def _street(painter: Painter) -> None:
