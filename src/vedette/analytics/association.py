@@ -30,7 +30,7 @@ def area(box: Floats) -> Floats:
 
 def grown(box: Floats, by: Floats) -> Floats:
     """Boxes with `by` (n, 2) added on the left and right, and on the top and bottom."""
-    return np.hstack((box[:, :2] - by, box[:, 2:] + by))
+    return np.concatenate((box[:, :2] - by, box[:, 2:] + by), axis=1)
 
 
 def overlapping(a: Floats, b: Floats) -> Pairs:
@@ -41,11 +41,11 @@ def overlapping(a: Floats, b: Floats) -> Pairs:
     """
     if not len(a) or not len(b):
         return _none()
-    order = np.argsort(b[:, 0])
+    order = b[:, 0].argsort()
     left = b[order, 0]
     widest = (b[:, 2] - b[:, 0]).max()
-    first = np.searchsorted(left, a[:, 0] - widest)
-    row, near = _runs(first, np.searchsorted(left, a[:, 2]))
+    first = left.searchsorted(a[:, 0] - widest)
+    row, near = _runs(first, left.searchsorted(a[:, 2]))
     return _meeting(a, b, row, order[near])
 
 
@@ -53,9 +53,9 @@ def overlapping_within(box: Floats) -> Pairs:
     """The same among (n, 4) boxes: each unordered pair once."""
     if len(box) < 2:
         return _none()
-    order = np.argsort(box[:, 0])
+    order = box[:, 0].argsort()
     left = box[order, 0]
-    row, near = _runs(np.arange(1, len(box) + 1), np.maximum(np.searchsorted(left, box[order, 2]), 1))
+    row, near = _runs(np.arange(1, len(box) + 1), np.maximum(left.searchsorted(box[order, 2]), 1))
     return _meeting(box, box, order[row], order[near])
 
 
@@ -67,15 +67,15 @@ def _none() -> Pairs:
 def _runs(first: Ints, stop: Ints) -> tuple[Ints, Ints]:
     """Row numbers and the numbers first..stop-1 that belong to each row, as two parallel arrays."""
     count = np.maximum(stop - first, 0)
-    row = np.repeat(np.arange(len(first)), count)
-    return row, np.arange(len(row)) + np.repeat(first + count - np.cumsum(count), count)
+    row = np.arange(len(first)).repeat(count)
+    return row, np.arange(len(row)) + (first + count - count.cumsum()).repeat(count)
 
 
 def _meeting(a: Floats, b: Floats, row: Ints, col: Ints) -> Pairs:
     """Those of the pairs that share some area."""
     p, q = a[row], b[col]
     sides = np.minimum(p[:, 2:], q[:, 2:]) - np.maximum(p[:, :2], q[:, :2])
-    meet = np.flatnonzero((sides[:, 0] > 0.0) & (sides[:, 1] > 0.0))
+    meet = ((sides[:, 0] > 0.0) & (sides[:, 1] > 0.0)).nonzero()[0]
     row, col = row[meet], col[meet]
     shared = sides[meet, 0] * sides[meet, 1]
     return Pairs(row, col, shared / np.maximum(area(a)[row] + area(b)[col] - shared, 1e-12))
@@ -84,33 +84,26 @@ def _meeting(a: Floats, b: Floats, row: Ints, col: Ints) -> Pairs:
 def assign(pairs: Pairs) -> tuple[Ints, Ints]:
     """The one-to-one choice with the largest sum of values: rows and columns chosen, in the order of rows.
 
-    Pairs that belong to a best choice for certain are taken at once, as long as there are any; what remains is solved
-    by the Jonker-Volgenant algorithm (`lap`).
+    Pairs that belong to a best choice for certain are taken at once; what remains is solved by the Jonker-Volgenant
+    algorithm (`lap`).
     """
-    rows: list[Ints] = []
-    cols: list[Ints] = []
-    while len(pairs.row):
-        certain = _certain(pairs)
-        if not certain.any():
-            row, col = _solve(pairs)
-            return _ordered([*rows, row], [*cols, col])
-        rows.append(pairs.row[certain])
-        cols.append(pairs.col[certain])
-        if len(rows[-1]) == len(pairs.row):
-            break
-        open_row, open_col = np.ones(pairs.row.max() + 1, np.bool_), np.ones(pairs.col.max() + 1, np.bool_)
-        open_row[rows[-1]], open_col[cols[-1]] = False, False
-        pairs = pairs.where(open_row[pairs.row] & open_col[pairs.col])
-    return _ordered(rows, cols)
-
-
-def _ordered(rows: list[Ints], cols: list[Ints]) -> tuple[Ints, Ints]:
-    if not rows:
-        none = np.zeros(0, np.int64)
-        return none, none
-    row, col = np.concatenate(rows), np.concatenate(cols)
-    order = np.argsort(row)
+    if not len(pairs.row):
+        return pairs.row, pairs.col
+    certain = _certain(pairs)
+    row, col = pairs.row[certain], pairs.col[certain]
+    if len(row) < len(pairs.row):
+        taken_row, taken_col = _marked(pairs.row, row), _marked(pairs.col, col)
+        more = _solve(pairs.where(~(taken_row[pairs.row] | taken_col[pairs.col])))
+        row, col = np.concatenate((row, more[0])), np.concatenate((col, more[1]))
+    order = row.argsort()
     return row[order], col[order]
+
+
+def _marked(every: Ints, some: Ints) -> Bools:
+    """For each number up to the largest of `every`, whether it is among `some`."""
+    marks = np.zeros(every.max() + 1, np.bool_)
+    marks[some] = True
+    return marks
 
 
 def _certain(pairs: Pairs) -> Bools:
@@ -134,14 +127,21 @@ def _certain(pairs: Pairs) -> Bools:
 
 
 def _solve(pairs: Pairs) -> tuple[Ints, Ints]:
-    rows, r = np.unique(pairs.row, return_inverse=True)
-    cols, c = np.unique(pairs.col, return_inverse=True)
+    if not len(pairs.row):
+        return pairs.row, pairs.col
+    (rows, r), (cols, c) = _renumbered(pairs.row), _renumbered(pairs.col)
     gain = np.zeros((len(rows), len(cols)))
     gain[r, c] = pairs.value
     _, chosen, _ = lap.lapjv(-gain, extend_cost=True)
-    took = np.flatnonzero(chosen >= 0)
+    took = (chosen >= 0).nonzero()[0]
     took = took[gain[took, chosen[took]] > 0.0]
     return rows[took], cols[chosen[took]]
+
+
+def _renumbered(numbers: Ints) -> tuple[Ints, Ints]:
+    """The different numbers in order, and the place of each of `numbers` among them."""
+    marks = _marked(numbers, numbers)
+    return marks.nonzero()[0], (marks.cumsum() - 1)[numbers]
 
 
 def repeated(box: Floats, score: Floats, group: Ints, least: float, inside: float) -> tuple[Bools, Bools]:

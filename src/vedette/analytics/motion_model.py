@@ -10,24 +10,15 @@ Kirubarajan, "Estimation with Applications to Tracking and Navigation", 2001, se
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from vedette.analytics.bank import Bank
 from vedette.model.detections import Bools, Floats, Ints
 
-Bank = NDArray[np.void]
-"""Structured array with one row per track; the fields used here are those of `FIELDS`."""
-
-FIELDS: list[tuple[Any, ...]] = [
-    ("pos", np.float64, (4,)),
-    ("vel", np.float64, (4,)),
-    ("pp", np.float64, (4,)),
-    ("pv", np.float64, (4,)),
-    ("vv", np.float64, (4,)),
-]
-"""Position and velocity (per second) of centre x, centre y, width, height; their variances and covariance."""
+FIELDS: dict[str, tuple[type, int]] = dict.fromkeys(("pos", "vel", "pp", "pv", "vv"), (np.float64, 4))
+"""Columns of a bank that the filter keeps: position and velocity (per second) of centre x, centre y, width, height;
+their variances and covariance."""
 
 LEAST_SIZE = 1e-4
 """A predicted width or height never falls below this."""
@@ -119,10 +110,10 @@ class Motion:
 def to_center(box: Floats, aspect: float) -> Floats:
     """Corners (n, 4) in 0..1 of the picture to centre and size in picture heights."""
     corner, size = box[:, :2], box[:, 2:] - box[:, :2]
-    return np.asarray(np.hstack((corner + size / 2.0, size)) * np.array([aspect, 1.0, aspect, 1.0]))
+    return np.asarray(np.concatenate((corner + size / 2.0, size), axis=1) * np.array([aspect, 1.0, aspect, 1.0]))
 
 
 def to_corners(z: Floats, aspect: float) -> Floats:
     """Centre and size (n, 4) in picture heights to corners in 0..1 of the picture."""
     half = z[:, 2:] / 2.0
-    return np.asarray(np.hstack((z[:, :2] - half, z[:, :2] + half)) / np.array([aspect, 1.0, aspect, 1.0]))
+    return np.asarray(np.concatenate((z[:, :2] - half, z[:, :2] + half), axis=1) / np.array([aspect, 1.0, aspect, 1.0]))

@@ -14,33 +14,22 @@ from typing import Any, ClassVar
 import numpy as np
 
 from vedette.analytics.association import Pairs, assign, grown, overlapping, repeated
-from vedette.analytics.motion_model import FIELDS, Bank, Motion, to_center, to_corners
+from vedette.analytics.bank import Bank
+from vedette.analytics.motion_model import FIELDS, Motion, to_center, to_corners
 from vedette.analytics.stitching import Ends, stitch
 from vedette.model.detections import Bools, Detections, Floats, Ints, Tracks, TrackState
 from vedette.model.labels import MOVER, group_of
 from vedette.model.spec import STRICT
 from vedette.model.time import NS_PER_S, Instant
 
-_TRACK = np.dtype(
-    [
-        ("id", np.int64),
-        ("group", np.int64),
-        ("label", np.int64),
-        ("state", np.int64),
-        ("hits", np.int64),
-        ("continues", np.int64),
-        ("born_ns", np.int64),
-        ("seen_ns", np.int64),
-        ("seen", np.bool_),
-        ("judged", np.bool_),
-        ("score", np.float64),
-        ("box", np.float64, (4,)),
-        ("first", np.float64, (4,)),
-        ("last", np.float64, (4,)),
-        ("leaving", np.float64, (2,)),
-        *FIELDS,
-    ]
-)
+_TRACK: dict[str, tuple[type, int]] = {
+    **dict.fromkeys(("id", "group", "label", "state", "hits", "continues", "born_ns", "seen_ns"), (np.int64, 1)),
+    **dict.fromkeys(("seen", "judged"), (np.bool_, 1)),
+    "score": (np.float64, 1),
+    **dict.fromkeys(("box", "first", "last"), (np.float64, 4)),
+    "leaving": (np.float64, 2),
+    **FIELDS,
+}
 """Beside what `Tracks` tells: box as detected last; first and last sight as centre and size; velocity at the last
 sight; whether it was tried to stitch this track to an earlier one; the filter."""
 
@@ -139,7 +128,7 @@ class Tracker:
     def __init__(self, options: TrackerOptions | None = None, motion: Motion | None = None) -> None:
         self._options = options or TrackerOptions()
         self._motion = motion or Motion()
-        self._bank: Bank = np.zeros(0, _TRACK)
+        self._bank = Bank.zeros(0, _TRACK)
         self._now_ns: int | None = None
         self._next_id = 1
         self._names: tuple[str, ...] = ()
@@ -161,7 +150,7 @@ class Tracker:
         born = self._born(now, sure & (found.score >= self._options.start) & now.free)
         ended = [forgotten, self._stitched(), self._forget(self._out_of_view())]
         if len(born):
-            self._bank = np.concatenate((self._bank, born))
+            self._bank = self._bank.joined(born)
         return self._answer(np.concatenate(ended))
 
     def finish(self, at: Instant) -> Tracks:
@@ -210,7 +199,7 @@ class Tracker:
         """Drop the chosen rows; returns their ids."""
         ids: Ints = self._bank["id"][gone]
         if len(ids):
-            self._bank = self._bank[~gone]
+            self._bank = self._bank.where(~gone)
         return ids
 
     def _sift(self, detections: Detections) -> tuple[Detections, Bools]:
@@ -244,7 +233,9 @@ class Tracker:
 
     def _match(self, now: _Round, box: Floats, tracks: Bools, dets: Bools, least: float) -> None:
         """Give the detections `dets` to those of `tracks` that they fit, where both are still free."""
-        rows, cols = np.flatnonzero(tracks & (now.pick < 0)), np.flatnonzero(dets & now.free)
+        rows, cols = (tracks & (now.pick < 0)).nonzero()[0], (dets & now.free).nonzero()[0]
+        if not len(rows) or not len(cols):
+            return
         pairs = overlapping(box[rows], now.found.box[cols])
         mine, other = self._bank["group"][rows][pairs.row], now.group[cols][pairs.col]
         pairs = pairs.where((pairs.value >= least) & ((mine == other) | (mine == 0) | (other == 0)))
@@ -291,7 +282,7 @@ class Tracker:
         bank["state"] = np.where(proven, np.where(bank["seen"], _CONFIRMED, _LOST), _TENTATIVE)
 
     def _born(self, now: _Round, cols: Bools) -> Bank:
-        born = np.zeros(int(cols.sum()), _TRACK)
+        born = Bank.zeros(int(cols.sum()), _TRACK)
         if len(born):
             born["id"] = np.arange(self._next_id, self._next_id + len(born))
             self._next_id += len(born)
@@ -316,7 +307,7 @@ class Tracker:
         old = np.flatnonzero(bank["state"] == _LOST)
         if not len(new) or not len(old) or options.stitch_s <= 0.0:
             return np.zeros(0, np.int64)
-        lost, late = bank[old], bank[new]
+        lost, late = bank.where(old), bank.where(new)
         i, j = stitch(
             Ends(lost["seen_ns"], lost["last"], lost["leaving"], lost["group"]),
             Ends(late["born_ns"], late["first"], late["vel"][:, :2], late["group"]),
