@@ -30,7 +30,7 @@ class Motion:
 
     measured   of a detected centre, and of a detected width or height, at score 1
     unsure     a score of 0 multiplies that by 1 + this
-    pace       of the velocity of something just born
+    pace       of the velocity of something just born and on foot; `start` is told how much faster others are
     swerve     of the change of velocity within one second
     settle_s   time in which a change of size dies away
     coast_s    time in which the velocity of something unseen dies away
@@ -43,11 +43,11 @@ class Motion:
     settle_s: float = 1.0
     coast_s: float = 3.0
 
-    def start(self, bank: Bank, z: Floats, score: Floats) -> None:
-        """Begin at the measured boxes `z` (n, 4), velocity unknown."""
+    def start(self, bank: Bank, z: Floats, score: Floats, faster: Floats) -> None:
+        """Begin at the measured boxes `z` (n, 4), velocity unknown but `faster` (n,) times that of people."""
         bank["pos"], bank["vel"], bank["pv"] = z, 0.0, 0.0
         bank["pp"] = self.noise(z, score)
-        bank["vv"] = self._variance(self.pace, z)
+        bank["vv"] = self._variance(self.pace, z) * (faster**2)[:, None]
 
     def predict(self, bank: Bank, dt: float, coasting: Bools) -> None:
         """Move everything on by `dt` seconds. The velocity of `coasting` (n,) tracks dies away."""

@@ -34,6 +34,7 @@ _TRACK: dict[str, tuple[type, int]] = {
 sight; whether it was tried to stitch this track to an earlier one; the filter."""
 
 _TWO_WHEELED = frozenset({"bicycle", "motorcycle"})
+_FASTER = {"vehicle": 2.5, "two-wheeled": 2.5, MOVER: 2.5}
 _TENTATIVE, _CONFIRMED, _LOST = (int(state) for state in TrackState)
 _LEAST_VISIBLE = 0.2
 _LONG_STEP_S = 0.5
@@ -49,6 +50,7 @@ class TrackerOptions:
     start          score from which a sure detection that fits no track starts one
     min_overlap    least overlap of a prediction with a sure detection
     low_overlap    the same with a doubtful one
+    wide_overlap   the same of a stretched prediction with a sure one
     direction      how much going the same way counts beside the overlap
     max_growth     how far a prediction may be stretched, in box sizes, when nothing fits it plainly; it is stretched
                    by `reach` standard deviations of its place, so by much only when new or long unseen
@@ -69,6 +71,7 @@ class TrackerOptions:
     start: float = 0.6
     min_overlap: float = 0.1
     low_overlap: float = 0.4
+    wide_overlap: float = 0.05
     direction: float = 0.15
     reach: float = 2.0
     max_growth: float = 1.0
@@ -86,10 +89,9 @@ class TrackerOptions:
             raise ValueError("low and high are scores with 0 <= low <= high <= 1")
         if not 0.0 <= self.start <= 1.0:
             raise ValueError("start is a score from 0 to 1")
-        if not all(
-            0.0 < share <= 1.0 for share in (self.min_overlap, self.low_overlap, self.same_overlap, self.part_of)
-        ):
-            raise ValueError("min_overlap, low_overlap, same_overlap and part_of lie above 0 and up to 1")
+        overlaps = (self.min_overlap, self.low_overlap, self.wide_overlap, self.same_overlap, self.part_of)
+        if not all(0.0 < share <= 1.0 for share in overlaps):
+            raise ValueError("all overlaps and part_of lie above 0 and up to 1")
         if self.confirm_hits < 2:
             raise ValueError("confirm_hits is at least 2: one detection proves nothing")
         spans = (self.direction, self.reach, self.max_growth, self.memory_s, self.tentative_s, self.recent_s)
@@ -133,6 +135,7 @@ class Tracker:
         self._next_id = 1
         self._names: tuple[str, ...] = ()
         self._groups: Ints = np.zeros(0, np.int64)
+        self._faster: Floats = np.ones(2)
 
     def update(self, detections: Detections, at: Instant) -> Tracks:
         """Take in what was detected at `at`, also when that is nothing.
@@ -167,6 +170,9 @@ class Tracker:
         kinds = ["two-wheeled" if name in _TWO_WHEELED else group_of(name) for name in names]
         number = {kind: index + 1 for index, kind in enumerate(dict.fromkeys(kinds))}
         self._groups = np.array([0 if kind == MOVER else number[kind] for kind in kinds])
+        self._faster = np.ones(len(number) + 1)
+        for kind in kinds:
+            self._faster[0 if kind == MOVER else number[kind]] = _FASTER.get(kind, 1.0)
 
     def _group(self, found: Detections) -> Ints:
         return self._groups[found.label] if len(self._groups) else np.ones(len(found), np.int64)
@@ -227,9 +233,9 @@ class Tracker:
         wide = grown(box, by / np.array([options.aspect, 1.0]))
         self._match(now, box, proven, sure, options.min_overlap)
         self._match(now, box, proven & recent, ~sure, options.low_overlap)
-        self._match(now, wide, proven, sure, options.min_overlap)
+        self._match(now, wide, proven, sure, options.wide_overlap)
         self._match(now, box, ~proven, np.ones_like(sure), options.min_overlap)
-        self._match(now, wide, ~proven, sure, options.min_overlap)
+        self._match(now, wide, ~proven, sure, options.wide_overlap)
 
     def _match(self, now: _Round, box: Floats, tracks: Bools, dets: Bools, least: float) -> None:
         """Give the detections `dets` to those of `tracks` that they fit, where both are still free."""
@@ -291,7 +297,7 @@ class Tracker:
             born["first"] = born["last"] = now.z[cols]
             born["born_ns"] = born["seen_ns"] = self._now_ns
             born["seen"], born["hits"] = True, 1
-            self._motion.start(born, now.z[cols], now.found.score[cols])
+            self._motion.start(born, now.z[cols], now.found.score[cols], self._faster[now.group[cols]])
         return born
 
     def _stitched(self) -> Ints:
