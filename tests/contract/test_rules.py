@@ -234,12 +234,12 @@ def test_anchor_may_be_chosen(row: Row) -> None:
 
 @ON_SUBJECTS
 def test_slot_that_is_used_again_starts_afresh(row: Row) -> None:
-    """The second one takes the first one's place in the tables while that one was across or inside."""
-    inside = Thing(path=along((0, 0.1, 0.5), (2, 0.55, 0.5)), end=2.0, id=1)
-    later = Thing(path=along((10, 0.2, 0.5), (12, 0.3, 0.5)), start=10, end=12, id=2)
-    alone = said(made(row), inside)
-    both = said(made(row), inside, later)
-    assert [event.kind for event in both] == [event.kind for event in alone]
+    """The second and the third take the first one's place in the tables, who ended across and inside."""
+    inside = Thing(path=along((0, 0.1, 0.5), (2, 0.65, 0.5)), end=3.0, id=1)
+    outside = Thing(path=along((10, 0.2, 0.5), (12, 0.3, 0.5)), start=10, end=12, id=2)
+    walk = replace(WALK, path=along((20, 0.1, 0.5), (28, 0.9, 0.5)), start=20, end=28, id=3)
+    alone = [event.kind for event in said(made(row), inside)]
+    assert [event.kind for event in said(made(row), inside, outside, walk)] == alone + row.says
 
 
 def sizes(thing: Any, depth: int = 4) -> int:  # noqa: ANN401 - anything
