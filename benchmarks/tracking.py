@@ -165,19 +165,22 @@ def stream(objects: int, frames: int, seed: int = 0) -> list[Detections]:
 
 
 def speed_rows(counts: Sequence[int] = (10, 50, 200, 1000), frames: int = 60) -> list[Row]:
-    """Milliseconds of processor time per update, median over the stream, all contestants frame by frame in turn."""
+    """Milliseconds of processor time per update, median over the stream, which each contestant goes through alone."""
     rows: list[Row] = []
     for objects in counts:
-        entrants = {name: CONTESTANTS[name]() for name in ("Vedette", "ByteTrack", "SORT", "OC-SORT")}
-        spent: dict[str, list[float]] = defaultdict(list)
-        for index, found in enumerate(stream(objects, frames)):
-            for name, follow in entrants.items():
-                began = time.process_time_ns()
-                follow(found, _at(index / 10.0))
-                spent[name].append((time.process_time_ns() - began) / 1e6)
-        medians = {name: float(np.median(times[5:])) for name, times in spent.items()}
-        rows.append({"objects": objects, **{f"{name} ms": value for name, value in medians.items()}})
+        found = stream(objects, frames)
+        names = ("Vedette", "ByteTrack", "SORT", "OC-SORT")
+        rows.append({"objects": objects, **{f"{name} ms": _median_ms(CONTESTANTS[name](), found) for name in names}})
     return rows
+
+
+def _median_ms(follow: Follow, found: Sequence[Detections]) -> float:
+    spent = []
+    for index, detections in enumerate(found):
+        began = time.process_time_ns()
+        follow(detections, _at(index / 10.0))
+        spent.append((time.process_time_ns() - began) / 1e6)
+    return float(np.median(spent[5:]))
 
 
 def markdown(rows: Sequence[Row]) -> str:

@@ -72,13 +72,21 @@ def _runs(first: Ints, stop: Ints) -> tuple[Ints, Ints]:
 
 
 def _meeting(a: Floats, b: Floats, row: Ints, col: Ints) -> Pairs:
-    """Those of the pairs that share some area."""
-    p, q = a[row], b[col]
-    sides = np.minimum(p[:, 2:], q[:, 2:]) - np.maximum(p[:, :2], q[:, :2])
-    meet = ((sides[:, 0] > 0.0) & (sides[:, 1] > 0.0)).nonzero()[0]
+    """Those of the pairs that share some area. Their heights are compared first, because few pairs are left then."""
+    _, top, _, bottom = np.ascontiguousarray(a.T)
+    _, other_top, _, other_bottom = np.ascontiguousarray(b.T)
+    meet = ((bottom[row] > other_top[col]) & (other_bottom[col] > top[row])).nonzero()[0]
     row, col = row[meet], col[meet]
-    shared = sides[meet, 0] * sides[meet, 1]
-    return Pairs(row, col, shared / np.maximum(area(a)[row] + area(b)[col] - shared, 1e-12))
+    value = overlap(a[row], b[col])
+    meet = (value > 0.0).nonzero()[0]
+    return Pairs(row[meet], col[meet], value[meet])
+
+
+def overlap(a: Floats, b: Floats) -> Floats:
+    """(n,) intersection over union of each box of (n, 4) `a` with that of `b` in the same row."""
+    sides = np.maximum(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), 0.0)
+    shared = sides[:, 0] * sides[:, 1]
+    return np.asarray(shared / np.maximum(area(a) + area(b) - shared, 1e-12))
 
 
 def assign(pairs: Pairs) -> tuple[Ints, Ints]:
@@ -88,6 +96,8 @@ def assign(pairs: Pairs) -> tuple[Ints, Ints]:
     algorithm (`lap`).
     """
     if not len(pairs.row):
+        return pairs.row, pairs.col
+    if len(pairs.row) == 1:
         return pairs.row, pairs.col
     certain = _certain(pairs)
     row, col = pairs.row[certain], pairs.col[certain]

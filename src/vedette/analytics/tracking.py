@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from vedette.analytics.association import Pairs, assign, grown, overlapping, repeated
+from vedette.analytics.association import Pairs, assign, grown, overlap, overlapping, repeated
 from vedette.analytics.bank import Bank
 from vedette.analytics.motion_model import FIELDS, Motion, to_center, to_corners
 from vedette.analytics.stitching import Ends, stitch
@@ -211,11 +211,8 @@ class Tracker:
     def _sift(self, detections: Detections) -> tuple[Detections, Bools]:
         """Detections worth looking at, and which of them are sure."""
         box = detections.box
-        keep = (
-            (detections.score >= self._options.low)
-            & np.isfinite(box).all(axis=1)
-            & (box[:, 2:] > box[:, :2]).all(axis=1)
-        )
+        wide, high = box[:, 2] - box[:, 0], box[:, 3] - box[:, 1]
+        keep = (detections.score >= self._options.low) & (wide > 0.0) & (high > 0.0) & (wide * high < np.inf)
         found = detections if keep.all() else detections.where(keep)
         same, part = repeated(
             found.box, found.score, self._group(found), self._options.same_overlap, self._options.part_of
@@ -226,44 +223,42 @@ class Tracker:
     def _associate(self, now: _Round, sure: Bools) -> None:
         """Established tracks choose before tentative ones, plain fits before stretched ones."""
         bank, options = self._bank, self._options
-        proven = bank["state"] != _TENTATIVE
-        recent = self._unseen_s() <= options.recent_s
         box = to_corners(bank["pos"], options.aspect)
         by = np.minimum(options.reach * np.sqrt(bank["pp"][:, :2]), options.max_growth * bank["pos"][:, 2:])
-        wide = grown(box, by / np.array([options.aspect, 1.0]))
-        self._match(now, box, proven, sure, options.min_overlap)
-        self._match(now, box, proven & recent, ~sure, options.low_overlap)
-        self._match(now, wide, proven, sure, options.wide_overlap)
-        self._match(now, box, ~proven, np.ones_like(sure), options.min_overlap)
-        self._match(now, wide, ~proven, sure, options.wide_overlap)
-
-    def _match(self, now: _Round, box: Floats, tracks: Bools, dets: Bools, least: float) -> None:
-        """Give the detections `dets` to those of `tracks` that they fit, where both are still free."""
-        rows, cols = (tracks & (now.pick < 0)).nonzero()[0], (dets & now.free).nonzero()[0]
-        if not len(rows) or not len(cols):
+        wide = overlapping(grown(box, by / np.array([options.aspect, 1.0])), now.found.box)
+        mine, other = bank["group"][wide.row], now.group[wide.col]
+        wide = wide.where((mine == other) | (mine == 0) | (other == 0))
+        if not len(wide.row):
             return
-        pairs = overlapping(box[rows], now.found.box[cols])
-        mine, other = self._bank["group"][rows][pairs.row], now.group[cols][pairs.col]
-        pairs = pairs.where((pairs.value >= least) & ((mine == other) | (mine == 0) | (other == 0)))
-        if not len(pairs.row):
-            return
-        row, col = rows[pairs.row], cols[pairs.col]
-        value = np.maximum(self._fit(row, now.z[col], pairs.value), 1e-3)
-        now.give(*assign(Pairs(row, col, value)))
+        plain = overlap(box[wide.row], now.found.box[wide.col])
+        height, same_way = self._fit(wide.row, now.z[wide.col])
+        proven = bank["state"] != _TENTATIVE
+        recent = self._unseen_s() <= options.recent_s
+        for tracks, found, value, least in (
+            (proven, sure, plain, options.min_overlap),
+            (proven & recent, ~sure, plain, options.low_overlap),
+            (proven, sure, wide.value, options.wide_overlap),
+            (~proven, np.ones_like(sure), plain, options.min_overlap),
+            (~proven, sure, wide.value, options.wide_overlap),
+        ):
+            open_ = (tracks & (now.pick < 0))[wide.row] & (found & now.free)[wide.col] & (value >= least)
+            k = open_.nonzero()[0]
+            if len(k):
+                fit = np.maximum(value[k] * height[k] + options.direction * same_way[k], 1e-3)
+                now.give(*assign(Pairs(wide.row[k], wide.col[k], fit)))
 
-    def _fit(self, row: Ints, z: Floats, overlap: Floats) -> Floats:
-        """How well boxes `z` (k, 4) go on with the tracks `row` (k,): overlap, height, and direction of travel.
+    def _fit(self, row: Ints, z: Floats) -> tuple[Floats, Floats]:
+        """How well boxes `z` (k, 4) go on with the tracks `row` (k,): likeness of height 0..1, of direction -1..1.
 
         Direction counts in full once both the way from the last sight and the velocity (per second) exceed a third of
         the box size; below that noise decides.
         """
         pos = self._bank["pos"][row]
         height = np.minimum(pos[:, 3], z[:, 3]) / np.maximum(pos[:, 3], z[:, 3])
-        third = np.sqrt(pos[:, 2] * pos[:, 3]) / 3.0
         way, speed = z[:, :2] - self._bank["last"][row, :2], self._bank["vel"][row, :2]
-        far, fast = np.hypot(way[:, 0], way[:, 1]), np.hypot(speed[:, 0], speed[:, 1])
-        same_way = (way * speed).sum(axis=1) / (np.maximum(far, third) * np.maximum(fast, third))
-        return np.asarray(overlap * height + self._options.direction * same_way)
+        ninth = pos[:, 2] * pos[:, 3] / 9.0
+        far2, fast2 = (np.maximum(v[:, 0] * v[:, 0] + v[:, 1] * v[:, 1], ninth) for v in (way, speed))
+        return height, np.asarray((way[:, 0] * speed[:, 0] + way[:, 1] * speed[:, 1]) / np.sqrt(far2 * fast2))
 
     def _take(self, now: _Round) -> None:
         """Tracks learn from the detections they took."""
@@ -313,10 +308,9 @@ class Tracker:
         old = np.flatnonzero(bank["state"] == _LOST)
         if not len(new) or not len(old) or options.stitch_s <= 0.0:
             return np.zeros(0, np.int64)
-        lost, late = bank.where(old), bank.where(new)
         i, j = stitch(
-            Ends(lost["seen_ns"], lost["last"], lost["leaving"], lost["group"]),
-            Ends(late["born_ns"], late["first"], late["vel"][:, :2], late["group"]),
+            Ends(bank["seen_ns"][old], bank["last"][old], bank["leaving"][old], bank["group"][old]),
+            Ends(bank["born_ns"][new], bank["first"][new], bank["vel"][new, :2], bank["group"][new]),
             options.stitch_s,
         )
         bank["continues"][new[j]] = bank["id"][old[i]]
