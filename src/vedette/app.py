@@ -117,7 +117,11 @@ def analyzer_for(config: CameraConfig, detector: Detector) -> Analyzer:
         Perception(detector, PerceptionOptions(view=config.view, mode=config.analysis.mode)),
         Tracker(TrackerOptions(high=sure, start=min(sure + _START_ABOVE, 1.0))),
         RuleSet(rules),
-        SceneOptions(least_move=0.0 if config.view == "moving" else _LEAST_MOVE, least_score=sure),
+        SceneOptions(
+            least_move=0.0 if config.view == "moving" else _LEAST_MOVE,
+            # From above the detector's scores mean as little as its classes.
+            least_score=0.0 if overhead else sure,
+        ),
     )
 
 

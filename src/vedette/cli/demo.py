@@ -17,7 +17,7 @@ EXAMPLES = """\b
 Examples:
   vedette demo
       both scenes, results in the folder demo
-  vedette demo --seconds 20 -o /tmp/demo
+  vedette demo --seconds 20 -o try
       a shorter one, elsewhere
 """
 

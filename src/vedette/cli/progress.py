@@ -22,7 +22,8 @@ def following(
         TextColumn("{task.fields[reached]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task: TaskID | None = None
 
         def reached(second: float, info: StreamInfo) -> None:

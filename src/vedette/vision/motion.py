@@ -90,7 +90,7 @@ class MotionDetector:
             self._restart()
         small = cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA)
         grey = cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), (3, 3), 0)
-        mask = self._model.apply(grey, learningRate=self._rate(frame.at))
+        mask = self._model.apply(self._evened(np.asarray(grey, np.uint8)), learningRate=self._rate(frame.at))
         self._last = frame.at
         share = float(np.count_nonzero(mask)) / mask.size
         upset = share > self._options.global_share
@@ -103,6 +103,21 @@ class MotionDetector:
         moving: NDArray[np.uint8] = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, _KERNEL), np.uint8)
         integral = cv2.integral((moving > 0).astype(np.uint8), sdepth=cv2.CV_32S)
         return Motion(self._boxes(moving), share, upset, settled, np.asarray(integral, np.int32))
+
+    def _evened(self, grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The picture as bright as the background, so that automatic exposure is not taken for motion.
+
+        Noise is stretched with the rest, so what counts as motion is stretched too.
+        """
+        if self._since is None:
+            return grey
+        background = self._model.getBackgroundImage()[::4, ::4].astype(np.float32) + 1.0
+        gain = float(np.median((grey[::4, ::4].astype(np.float32) + 1.0) / background))
+        stretch = max(gain, 1.0 / gain)
+        self._model.setVarThreshold(self._options.threshold * stretch**3)
+        if stretch - 1.0 < _STEADY_GAIN:
+            return grey
+        return np.asarray(cv2.convertScaleAbs(grey, alpha=1.0 / gain), np.uint8)
 
     def _rate(self, at: Instant) -> float:
         if self._last is None or self._since is None:
@@ -123,6 +138,7 @@ class MotionDetector:
         return np.asarray(boxes / np.array([*self._size, *self._size], float))
 
 
+_STEADY_GAIN = 0.02
 _KERNEL = np.ones((2, 2), np.uint8)
 _JOIN = np.ones((7, 7), np.uint8)
 

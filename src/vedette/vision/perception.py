@@ -22,6 +22,8 @@ from vedette.vision.motion import Motion, MotionDetector, MotionOptions
 from vedette.vision.regions import Region, gather, overlap
 
 View = Literal["oblique", "overhead", "moving"]
+_MOVER_SCORE = 0.5
+_MOVER_HEIGHT = 0.08
 _LEAST_PX = 14.0  # of height in the detector's input: nothing smaller is found
 WATCHED = frozenset({"person", *GROUPS["vehicle"], *GROUPS["animal"]})
 
@@ -36,6 +38,7 @@ class PerceptionOptions:
     awake_s    after motion, the picture stays watched for so long
     stride     what is followed is looked at again when it may have moved by this share of its size
     rest_s     and at the latest after so long
+    fresh_s    motion that no followed object accounts for is looked at after so long
     doubt_s    what moves for so long without anything being found (leaves, a flag) is looked at now and then only
     search_s   how often that is, and how often something lost from sight is looked for where nothing moves
     recheck_s  objects that stand still are looked for again this often
@@ -49,7 +52,8 @@ class PerceptionOptions:
     mode: Literal["gated", "whole"] = "gated"
     awake_s: float = 0.3
     stride: float = 0.25
-    rest_s: float = 0.15
+    rest_s: float = 0.2
+    fresh_s: float = 0.1
     doubt_s: float = 1.5
     search_s: float = 0.25
     recheck_s: float = 2.0
@@ -139,8 +143,9 @@ class Perception:
         self._paths.looked(frame.at)
         regions = self._regions(frame, motion, tracks)
         answers = self._detector.detect([region.cut(frame) for region in regions])
-        found = gather(list(zip(regions, answers, strict=True)), frame.width, frame.height)
-        return Sight(self._believed(self._named(found), motion, tracks), len(regions))
+        named = [self._named(answer) for answer in answers]
+        found = gather(list(zip(regions, named, strict=True)), frame.width, frame.height)
+        return Sight(self._believed(found, motion, tracks), len(regions))
 
     # -- when -----------------------------------------------------------------------------------------------------
 
@@ -165,10 +170,10 @@ class Perception:
         waited_s = (at.stream_ns - (self._looked_ns or 0)) / NS_PER_S
         if waited_s >= self._options.rest_s or (tracks.state == TrackState.TENTATIVE).any():
             return True
-        _, within = overlap(motion.boxes, tracks.box)
-        if len(tracks) == 0 or (within.max(axis=1, initial=0.0) < 0.3).any():
+        if self._paths.fastest(tracks) * waited_s >= self._options.stride:
             return True
-        return self._paths.fastest(tracks) * waited_s >= self._options.stride
+        _, within = overlap(motion.boxes, tracks.box)
+        return waited_s >= self._options.fresh_s and bool((within.max(axis=1, initial=0.0) < 0.3).any())
 
     # -- where ----------------------------------------------------------------------------------------------------
 
@@ -220,15 +225,26 @@ class Perception:
         found = found.where(moves | _claimed(found.box, tracks))
         if not self._overhead:
             return found
-        return _joined(found, self._movers(found, motion))
+        return self._witnessed(found, motion)
 
-    def _movers(self, found: Detections, motion: Motion) -> Detections:
-        """Moving blobs that no detection accounts for."""
-        boxes = motion.boxes[(motion.boxes[:, 3] - motion.boxes[:, 1]) >= 0.08]
-        _, within = overlap(boxes, found.box)
-        free = boxes[~(within > 0.3).any(axis=1)] if len(found) else boxes
-        n = len(free)
-        return Detections(free, np.full(n, 0.5), np.full(n, len(self._names) - 1, np.int64), self._names)
+    def _witnessed(self, found: Detections, motion: Motion) -> Detections:
+        """From above, motion is the better witness: each moving blob vouches for the detection that fits it best.
+
+        Where none fits, the blob itself is a thing of unknown class.
+        """
+        blobs = motion.boxes[(motion.boxes[:, 3] - motion.boxes[:, 1]) >= _MOVER_HEIGHT]
+        iou, within = overlap(blobs, found.box)
+        met = (within > 0.3).any(axis=1)
+        score = found.score.copy()
+        best = iou[met].argmax(axis=1) if met.any() else np.zeros(0, np.int64)
+        score[best] = np.maximum(score[best], _MOVER_SCORE)
+        free = blobs[~met]
+        return Detections(
+            np.concatenate([found.box, free]),
+            np.concatenate([score, np.full(len(free), _MOVER_SCORE)]),
+            np.concatenate([found.label, np.full(len(free), len(self._names) - 1, np.int64)]),
+            found.names,
+        )
 
 
 def _claimed(boxes: Floats, tracks: Tracks) -> Bools:
@@ -237,12 +253,3 @@ def _claimed(boxes: Floats, tracks: Tracks) -> Bools:
         return np.zeros(len(boxes), np.bool_)
     iou, _ = overlap(boxes, tracks.box)
     return np.asarray((iou > 0.3).any(axis=1))
-
-
-def _joined(first: Detections, second: Detections) -> Detections:
-    return Detections(
-        np.concatenate([first.box, second.box]),
-        np.concatenate([first.score, second.score]),
-        np.concatenate([first.label, second.label]),
-        first.names,
-    )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vedette.model.detections import Bools, Detections, Floats, Ints
-from vedette.model.labels import group_of
+from vedette.model.labels import MOVER, group_of
 from vedette.model.media import Frame, Image
 
 
@@ -92,12 +92,14 @@ def overlap(a: Floats, b: Floats) -> tuple[Floats, Floats]:
 def _distinct(found: Detections) -> Ints:
     """Indices of boxes that are not the same thing as a surer one, or merely a part of a much surer one.
 
-    A person before a bus is not the bus, and a car before a lorry is as sure as the lorry.
+    A person before a bus is not the bus, and a car before a lorry is as sure as the lorry. A thing of unknown class may
+    be anything.
     """
     iou, within = overlap(found.box, found.box)
-    groups = np.array([group_of(found.names[label]) for label in found.label.tolist()])
+    groups = np.array([group_of(found.names[label]) for label in found.label.tolist()], np.str_)
+    alike = (groups[:, None] == groups[None, :]) | (groups == MOVER)[:, None] | (groups == MOVER)[None, :]
     much_surer = found.score[:, None] < 0.7 * found.score[None, :]
-    same = ((iou > 0.5) | ((within > 0.8) & much_surer)) & (groups[:, None] == groups[None, :])
+    same = ((iou > 0.5) | ((within > 0.8) & much_surer)) & alike
     kept: list[int] = []
     for index in np.argsort(-found.score, kind="stable").tolist():
         if not same[index, kept].any():
