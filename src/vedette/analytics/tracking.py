@@ -232,20 +232,23 @@ class Tracker:
             return
         plain = overlap(box[wide.row], now.found.box[wide.col])
         height, same_way = self._fit(wide.row, now.z[wide.col])
-        proven = bank["state"] != _TENTATIVE
-        recent = self._unseen_s() <= options.recent_s
-        for tracks, found, value, least in (
-            (proven, sure, plain, options.min_overlap),
-            (proven & recent, ~sure, plain, options.low_overlap),
-            (proven, sure, wide.value, options.wide_overlap),
-            (~proven, np.ones_like(sure), plain, options.min_overlap),
-            (~proven, sure, wide.value, options.wide_overlap),
+        proven, certain = (bank["state"] != _TENTATIVE)[wide.row], sure[wide.col]
+        recent = (self._unseen_s() <= options.recent_s)[wide.row]
+        established = proven & certain
+        left = np.arange(len(wide.row))
+        for may, value, least in (
+            (established, plain, options.min_overlap),
+            (proven & recent & ~certain, plain, options.low_overlap),
+            (established, wide.value, options.wide_overlap),
+            (~proven, plain, options.min_overlap),
+            (~proven & certain, wide.value, options.wide_overlap),
         ):
-            open_ = (tracks & (now.pick < 0))[wide.row] & (found & now.free)[wide.col] & (value >= least)
-            k = open_.nonzero()[0]
-            if len(k):
-                fit = np.maximum(value[k] * height[k] + options.direction * same_way[k], 1e-3)
-                now.give(*assign(Pairs(wide.row[k], wide.col[k], fit)))
+            k = left[may[left] & (value[left] >= least)]
+            if not len(k):
+                continue
+            fit = np.maximum(value[k] * height[k] + options.direction * same_way[k], 1e-3)
+            now.give(*assign(Pairs(wide.row[k], wide.col[k], fit)))
+            left = left[(now.pick[wide.row[left]] < 0) & now.free[wide.col[left]]]
 
     def _fit(self, row: Ints, z: Floats) -> tuple[Floats, Floats]:
         """How well boxes `z` (k, 4) go on with the tracks `row` (k,): likeness of height 0..1, of direction -1..1.
