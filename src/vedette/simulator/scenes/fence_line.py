@@ -20,7 +20,7 @@ _KERB: Final = 13.8
 _ROAD_END: Final = 20.8
 _LAMPS: Final = ((-6.5, 13.4), (5.5, 13.4))
 _WARM_UP_S: Final = 30.0
-_MEAN_STAY_S: Final = 20.5
+_MEAN_STAY_S: Final = 19.0
 _VEHICLE_EVERY_S: Final = 7.0
 
 
@@ -172,7 +172,7 @@ def _intruder(rng: np.random.Generator, start_s: float) -> Path:
     way = [Stop(-12.5 * side, lane, pace), Stop(gate - 1.0 * side, lane, pace), Stop(gate, 11.5, pace)]
     inside = [Stop(gate + float(rng.uniform(-0.3, 0.3)), 9.3, pace)]
     for _ in range(int(rng.integers(1, 3))):
-        x, y = float(rng.uniform(-4.0, 4.5)), float(rng.uniform(7.4, 9.2))
+        x, y = float(rng.uniform(-4.0, 4.5)), float(rng.uniform(7.8, 9.3))
         inside.append(Stop(x, y, pace, float(rng.uniform(1.0, 5.0)), float(rng.uniform(-180, 180))))
     way += inside
     if rng.random() < 0.5:
@@ -233,13 +233,13 @@ def _rules(scene: Scene, view: View) -> list[dict[str, object]]:
 SCENE: Final = Scene(
     name="fence-line",
     summary="a yard with a fence beside a road: traffic, people on the pavement, and some who come in",
-    camera=Camera(height_m=5.0, tilt_deg=15.0, focal=1.2),
+    camera=Camera(height_m=5.2, tilt_deg=16.5, focal=1.36),
     people=4,
     lines=(
-        LineMark("fence", ((-7.9, FENCE_M), (7.9, FENCE_M)), ("person",), "in", "out"),
+        LineMark("fence", ((-7.1, FENCE_M), (7.1, FENCE_M)), ("person",), "in", "out"),
         LineMark("road", ((0.0, 20.6), (0.0, 14.0)), ("vehicle",), "west", "east"),
     ),
-    zones=(ZoneMark("yard", ((-7.6, 10.1), (7.6, 10.1), (5.5, 7.2), (-5.5, 7.2)), ("person",)),),
+    zones=(ZoneMark("yard", ((-6.8, 10.1), (6.8, 10.1), (5.3, 7.6), (-5.3, 7.6)), ("person",)),),
     light=_light,
     paint=_paint,
     cast=_cast,

@@ -17,7 +17,7 @@ WALL_M: Final = 8.2
 _DOOR: Final = 1.2
 _GLASS: Final = 4.7
 _SIDE: Final = 5.6
-_CEILING: Final = 3.4
+_CEILING: Final = 4.2
 _TABLE: Final = (np.array([-4.2, 4.2, 0.0]), np.array([-2.8, 5.1, 0.85]))
 _COUNTER: Final = (np.array([4.15, 3.2, 0.0]), np.array([5.0, 6.6, 1.02]))
 _QUEUE: Final = ((3.45, 3.9), (3.4, 4.75), (3.35, 5.6), (3.25, 6.45))
@@ -25,9 +25,9 @@ _SPOTS: Final = ((-2.1, 4.2), (-2.3, 5.3), (-4.4, 6.3), (-1.3, 5.2), (0.3, 4.2),
 _INWARD: Final = (-0.8, -0.25)
 _OUTWARD: Final = (0.25, 0.8)
 """Where in the doorway people walk: everybody keeps to their right."""
-_WARM_UP_S: Final = 40.0
+_WARM_UP_S: Final = 70.0
 _LEAST_GAP_S: Final = 0.9
-_MEAN_STAY_S: Final = 32.0
+_MEAN_STAY_S: Final = 34.0
 _SERVICE_S: Final = (7.0, 16.0)
 
 
@@ -136,6 +136,8 @@ def _front(painter: Painter) -> None:
         grey = 186 + 2 * painter.grain(x, z, 2.0, 9)
         colour = grey[:, None] * np.array([0.96, 1.0, 1.02])
         colour = np.where(sign[:, None], np.array([80.0, 140, 45]), colour)
+        band = np.abs(z - 3.55) < 0.07
+        colour = np.where(band[:, None], np.array([120.0, 128, 70]), colour)
         return np.where(arrow[:, None], 235.0, colour)
 
     painter.surface("y", WALL_M - 0.001, solid, wall, layer=1)
@@ -148,9 +150,9 @@ def _furniture(painter: Painter) -> None:
     for column in range(4):
         for row in range(2):
             corner = np.array([low[0] + 0.1 + 0.33 * column, low[1] + 0.1 + 0.42 * row, high[2]])
-            tint = 60 + 38 * ((3 * column + 5 * row) % 4)
+            tint = 70 + 28 * ((3 * column + 5 * row) % 4)
             painter.box(corner, corner + np.array([0.24, 0.3, 0.16 + 0.05 * ((column + row) % 3)]),
-                        plain(tint, 190 - tint, 100 + 20 * row), layer=2)  # fmt: skip
+                        plain(tint, 190 - 0.5 * tint, 210 - 0.4 * tint - 25 * row), layer=2)  # fmt: skip
     low, high = _COUNTER
     painter.box(low, high, plain(120, 135, 150), layer=1)
     till = np.array([4.4, 4.0, 1.02])
@@ -158,18 +160,15 @@ def _furniture(painter: Painter) -> None:
     painter.surface("y", 4.1, rectangle(4.42, 4.74, 1.16, 1.44), plain(40, 42, 45), layer=1)
 
 
-def _visit(rng: np.random.Generator, start_s: float, queue: _Queue) -> Path:
+def _visit(rng: np.random.Generator, start_s: float, floor: _Floor, queue: _Queue) -> Path:
     """Somebody comes in from the street, looks round, perhaps buys, and leaves."""
     pace = float(rng.normal(1.2, 0.12))
     lane, side = float(rng.uniform(9.4, 10.8)), float(rng.choice((-1.0, 1.0)))
     door = float(rng.uniform(*_INWARD))
     stops = [Stop(9.5 * side, lane, pace), Stop(door + 1.2 * side, 9.6, pace), Stop(door, 8.6, pace)]
     stops += [Stop(door, 6.7, pace)]
-    for spot in rng.choice(len(_SPOTS), int(rng.integers(1, 3)), replace=False):
-        x, y = _SPOTS[int(spot)]
-        x, y = x + float(rng.normal(0, 0.12)), y + float(rng.normal(0, 0.12))
-        stops += [*_round_table(stops[-1], (x, y), pace)]
-        stops.append(Stop(x, y, pace, float(rng.uniform(2.5, 7.0)), float(rng.uniform(-180, 180))))
+    for _ in range(int(rng.integers(1, 4))):
+        stops += floor.browse(rng, start_s, stops, pace)
     if rng.random() < 0.45:
         stops += queue.join(rng, start_s, stops, pace)
         stops += [Stop(2.3, 4.3, pace), Stop(1.5, 5.6, pace)]
@@ -189,6 +188,28 @@ def _round_table(start: Stop, end: tuple[float, float], pace: float) -> list[Sto
             wide = start.x + end[0] > left + right
             return [Stop(right + 0.6 if wide else left - 0.6, far + 0.6 if high else near - 0.6, pace)]
     return []
+
+
+class _Floor:
+    """The places where people stand and look at things, one person each."""
+
+    def __init__(self) -> None:
+        self._taken: list[tuple[int, float, float]] = []
+
+    def browse(self, rng: np.random.Generator, start_s: float, stops: list[Stop], pace: float) -> list[Stop]:
+        """Way points to a free place and a while there; nothing when none is free."""
+        arrival = Path(start_s, [*stops, Stop(*_SPOTS[0], pace)]).end_s
+        stay, face = float(rng.uniform(4.0, 12.0)), float(rng.uniform(-180, 180))
+        until = arrival + stay
+        busy = {spot for spot, since, end in self._taken if since < until + 3.0 and end > arrival - 3.0}
+        choice, dx, dy = int(rng.integers(len(_SPOTS))), float(rng.normal(0, 0.12)), float(rng.normal(0, 0.12))
+        free = [spot for spot in range(len(_SPOTS)) if spot not in busy]
+        if not free:
+            return []
+        spot = free[choice % len(free)]
+        self._taken.append((spot, arrival, until))
+        x, y = _SPOTS[spot][0] + dx, _SPOTS[spot][1] + dy
+        return [*_round_table(stops[-1], (x, y), pace), Stop(x, y, pace, stay, face)]
 
 
 class _Queue:
@@ -235,7 +256,7 @@ def _passing(rng: np.random.Generator, start_s: float) -> Path:
 
 def _cast(seed: int, people: int, until_s: float) -> list[Actor]:
     actors: list[Actor] = []
-    rng, queue = np.random.default_rng([seed, 11]), _Queue()
+    rng, floor, queue = np.random.default_rng([seed, 11]), _Floor(), _Queue()
     start = -_WARM_UP_S
     while people > 0:
         start += _LEAST_GAP_S + float(rng.exponential(max(0.1, _MEAN_STAY_S / people - _LEAST_GAP_S)))
@@ -244,7 +265,7 @@ def _cast(seed: int, people: int, until_s: float) -> list[Actor]:
         own = np.random.default_rng([seed, 12, len(actors) + 1])
         chance = own.random()
         if chance < 0.55:
-            path = _visit(own, start, queue)
+            path = _visit(own, start, floor, queue)
         else:
             path = _through(own, start) if chance < 0.8 else _passing(own, start)
         actors.append(Person(len(actors) + 1, path, own))
@@ -267,8 +288,8 @@ def _rules(scene: Scene, view: View) -> list[dict[str, object]]:
 SCENE: Final = Scene(
     name="shop-entrance",
     summary="inside a shop, looking at its door: people come and go, look round and queue",
-    camera=Camera(height_m=2.9, tilt_deg=18.0, focal=0.95),
-    people=6,
+    camera=Camera(height_m=3.7, tilt_deg=25.0, focal=0.97),
+    people=5,
     lines=(LineMark("door", ((-1.5, 7.35), (1.5, 7.35)), ("person",), "in", "out"),),
     zones=(ZoneMark("queue", ((2.9, 3.3), (4.0, 3.3), (3.95, 6.95), (2.75, 6.95)), ("person",)),),
     light=_light,
