@@ -51,10 +51,13 @@ def test_boxes_coincide_with_what_is_drawn(scene: str) -> None:
             rows, columns = np.nonzero(mine)
             assert (rows.min(), rows.max() + 1, columns.min(), columns.max() + 1) == (top, bottom, left, right)
             inside = all(0 < v < limit for v, limit in zip(seen.full, (960, 540, 960, 540), strict=True))
-            if inside:
+            outgrown = np.subtract(seen.visible, seen.full) * (-1, -1, 1, 1)
+            assert outgrown.max() < 2.0
+            # A post in front of a hand hides few pixels and yet moves an edge, so only whole figures are compared.
+            if inside and seen.visibility > 0.995:
                 assert np.abs(np.subtract(seen.full, seen.visible)).max() < 3.5
                 checked += 1
-    assert checked > 20
+    assert checked > 10
 
 
 def test_actors_are_drawn_over_the_backdrop_only_where_they_are() -> None:
