@@ -14,7 +14,7 @@ from vedette.model.detections import Bools, Floats, Ints, Tracks, TrackState
 from vedette.model.observations import Fact, Observations, Subjects
 from vedette.model.time import NS_PER_S, Instant
 
-_SCORE_BINS = 50
+_SCORE_BINS = 40
 _TRACE_ROWS = 48
 _TRACE_STEP_NS = NS_PER_S // 40
 _ANCHORS = {"bottom": slice(1, 3), "center": slice(3, 5), "top": slice(5, 7)}
@@ -44,11 +44,6 @@ class SceneOptions:
     least_score: float = 0.0
 
 
-def _share(dt_s: Floats, tau_s: float, first: Bools) -> Floats:
-    """Weight of the new value in exponential smoothing with time constant `tau_s`; 1 at the first sight."""
-    return np.where(first, 1.0, 1.0 - np.exp(-dt_s / tau_s))
-
-
 class Scene:
     """Turns the tracks of each moment into `Observations`."""
 
@@ -75,13 +70,13 @@ class Scene:
                 "last_ns": np.int64(0),
                 "good_ns": np.int64(0),
                 "box": np.zeros(4),
-                "height": np.float64(0.0),
-                "width": np.float64(0.0),
-                "anchors": np.zeros(6),
-                "velocity": np.zeros(6),
-                "origin": np.zeros(6),
+                "shape": np.zeros(2),  # smoothed height and width, picture heights
+                "anchors": np.zeros((2, 6)),  # bottom, center and top, and their velocities a second
+                "origin": np.zeros(6),  # the anchors at first sight
                 "votes": np.zeros(classes),
-                "scores": np.zeros(_SCORE_BINS, np.int64),
+                "label": np.int64(0),  # the class with most votes
+                "scores": np.zeros(_SCORE_BINS, np.uint16),  # histogram
+                "score": np.float64(0.0),  # its median
                 "trace": np.full((_TRACE_ROWS, 7), np.nan),
                 "trace_rows": np.int64(0),
                 "trace_ns": np.int64(-_TRACE_STEP_NS),
@@ -113,11 +108,14 @@ class Scene:
 
     def _depart(self, tracks: Tracks) -> Ints:
         """Hand over stitched subjects to their new tracks; slots of those that ended for good."""
+        passing: list[int] = []
         for row in np.flatnonzero(tracks.continues > 0).tolist():
             track, earlier = int(tracks.id[row]), int(tracks.continues[row])
-            if track not in self._slot_of and earlier in self._slot_of:
+            if earlier in self._slot_of:
+                # A track may be recognised only after some sights: what was kept of them goes.
+                passing += [self._slot_of[track]] if track in self._slot_of else []
                 self._slot_of[track] = self._slot_of.pop(earlier)
-        gone = [self._slot_of.pop(track) for track in tracks.ended.tolist() if track in self._slot_of]
+        gone = passing + [self._slot_of.pop(track) for track in tracks.ended.tolist() if track in self._slot_of]
         return np.array(gone, np.int64)
 
     def _slots_for(self, tracks: Tracks, rows: Ints) -> Ints:
@@ -144,50 +142,57 @@ class Scene:
             return
         table, box = self._table, tracks.box[rows]
         dt = np.maximum(at.stream_ns - table["last_ns"][slots], 0) / NS_PER_S
-        first = table["hits"][slots] == 0
+        hits = table["hits"][slots] + 1
+        first = hits == 1
         bottom = self._bottom(slots, box, dt, first, at)
         middle = (box[:, 0] + box[:, 2]) / 2
         place = np.stack([middle, bottom, middle, (box[:, 1] + bottom) / 2, middle, box[:, 1]], axis=1)
-        self._follow(slots, place, dt)
-        width = (box[:, 2] - box[:, 0]) * self._aspect
-        self._blend("width", slots, width, _share(dt, self._options.height_tau_s, first))
-        table["hits"][slots] += 1
+        self._follow(slots, place, dt, hits)
+        table["hits"][slots] = hits
         table["last_ns"][slots] = at.stream_ns
-        table["votes"][slots, tracks.label[rows]] += np.maximum(tracks.score[rows], 1e-3)
-        table["scores"][slots, np.clip((tracks.score[rows] * _SCORE_BINS).astype(int), 0, _SCORE_BINS - 1)] += 1
-        self._notice_move(slots, first)
+        self._vote(slots, tracks.label[rows], tracks.score[rows])
+        table["origin"][slots[first]] = table["anchors"][slots[first], 0]
+        if self._options.least_move > 0.0:
+            self._notice_move(slots[~table["moved"][slots]])
         self._record(slots, at)
 
-    def _blend(self, column: str, slots: Ints, value: Floats, share: Floats) -> None:
-        old = self._table[column][slots]
-        self._table[column][slots] = old + share * (value - old)
+    def _vote(self, slots: Ints, label: Ints, score: Floats) -> None:
+        """Take in classes and scores. Votes only grow, so the winner can only be the old one or one just voted for."""
+        table = self._table
+        votes = table["votes"]
+        votes[slots, label] += np.maximum(score, 1e-3)
+        overtaken = votes[slots, label] > votes[slots, table["label"][slots]]
+        table["label"][slots[overtaken]] = label[overtaken]
+        table["scores"][slots, np.clip((score * _SCORE_BINS).astype(np.int64), 0, _SCORE_BINS - 1)] += 1
+        below = np.cumsum(table["scores"][slots], axis=1, dtype=np.int32)
+        median = (2 * below >= below[:, -1:]).argmax(axis=1)
+        table["score"][slots] = (median + 0.5) / _SCORE_BINS
 
-    def _follow(self, slots: Ints, place: Floats, dt: Floats) -> None:
+    def _follow(self, slots: Ints, place: Floats, dt: Floats, hits: Ints) -> None:
         """Smooth the anchors by a g-h filter: no lag at constant speed, a straight line through the first sights.
 
         Gains: fading memory g = 1 - theta^2, h = (1 - theta)^2 with theta = exp(-dt / tau), and expanding memory
         g = 2(2n - 1)/(n(n + 1)), h = 6/(n(n + 1)) for the n-th sight, whichever is greater (E. Brookner, Tracking and
         Kalman Filtering Made Easy, sections 1.2.9 and 1.2.10). Sights at the same moment only refine the place.
         """
-        table = self._table
-        n = table["hits"][slots] + 1.0
+        n = hits.astype(np.float64)
         theta = np.exp(-dt / self._options.anchor_tau_s)
-        g = np.maximum(1.0 - theta**2, np.minimum(1.0, 2.0 * (2.0 * n - 1.0) / (n * (n + 1.0))))[:, None]
-        h = np.maximum((1.0 - theta) ** 2, np.minimum(1.0, 6.0 / (n * (n + 1.0))))
+        rising = 1.0 / (n * (n + 1.0))
+        g = np.maximum(1.0 - theta**2, np.minimum(1.0, (4.0 * n - 2.0) * rising))[:, None]
+        h = np.maximum((1.0 - theta) ** 2, np.minimum(1.0, 6.0 * rising))
         moving = (n > 1.0) & (dt > 0.0)
         h = np.where(moving, h / np.where(moving, dt, 1.0), 0.0)[:, None]
-        expected = table["anchors"][slots] + table["velocity"][slots] * dt[:, None]
+        old = self._table["anchors"][slots]
+        expected = old[:, 0] + old[:, 1] * dt[:, None]
         miss = place - expected
-        table["anchors"][slots] = expected + g * miss
-        table["velocity"][slots] += h * miss
+        self._table["anchors"][slots] = np.stack([expected + g * miss, old[:, 1] + h * miss], axis=1)
 
-    def _notice_move(self, slots: Ints, first: Bools) -> None:
+    def _notice_move(self, slots: Ints) -> None:
         table = self._table
-        table["origin"][slots[first]] = table["anchors"][slots[first]]
-        way = (table["anchors"][slots] - table["origin"][slots]).reshape(-1, 3, 2)
+        way = (table["anchors"][slots, 0] - table["origin"][slots]).reshape(-1, 3, 2)
         length = np.hypot(way[..., 0] * self._aspect, way[..., 1])
-        least = self._options.least_move * table["height"][slots]
-        table["moved"][slots] |= np.minimum(length[:, 0], length[:, 2]) > least
+        least = self._options.least_move * table["shape"][slots, 0]
+        table["moved"][slots] = np.minimum(length[:, 0], length[:, 2]) > least
 
     def _bottom(self, slots: Ints, box: Floats, dt: Floats, first: Bools, at: Instant) -> Floats:
         """Where the feet are: the box's bottom, or the last good height below its top where the bottom is hidden.
@@ -196,18 +201,22 @@ class Scene:
         the width stayed: a thing that goes away shrinks both ways.
         """
         table, options = self._table, self._options
-        height, good = box[:, 3] - box[:, 1], table["height"][slots]
-        width = (box[:, 2] - box[:, 0]) * self._aspect
-        low = ~first & (height < options.hidden_ratio * good) & (width > options.hidden_ratio * table["width"][slots])
-        smooth = np.abs(box[:, 1] - table["anchors"][slots, 5]) < 0.1 * good + 0.5 * good * dt
+        old = table["shape"][slots]
+        good, top = old[:, 0], table["anchors"][slots, 0, 5]
+        new = np.stack([box[:, 3] - box[:, 1], (box[:, 2] - box[:, 0]) * self._aspect], axis=1)
+        height, width = new[:, 0], new[:, 1]
+        low = ~first & (height < options.hidden_ratio * good) & (width > options.hidden_ratio * old[:, 1])
+        smooth = np.abs(box[:, 1] - top) < 0.1 * good + 0.5 * good * dt
         patient = at.stream_ns - table["good_ns"][slots] < options.hidden_limit_s * NS_PER_S
         cut = (box[:, 3] >= 1.0 - options.edge) & ~first & (height < good)
         # At the upper edge it is the top that is cut: the box gets lower although the bottom is seen.
         whole = box[:, 1] > options.edge
         hidden = (low & smooth & patient & whole) | cut
         table["good_ns"][slots[~hidden]] = at.stream_ns
-        keep = ~hidden
-        self._blend("height", slots[keep], height[keep], _share(dt, options.height_tau_s, first)[keep])
+        share = np.where(first, 1.0, 1.0 - np.exp(-dt / options.height_tau_s))[:, None]
+        blended = old + share * (new - old)
+        blended[hidden, 0] = good[hidden]
+        table["shape"][slots] = blended
         return np.where(hidden, box[:, 1] + good, box[:, 3])
 
     def _record(self, slots: Ints, at: Instant) -> None:
@@ -215,17 +224,13 @@ class Scene:
         due = slots[at.stream_ns - table["trace_ns"][slots] >= _TRACE_STEP_NS]
         row = table["trace_rows"][due] % _TRACE_ROWS
         table["trace"][due, row, 0] = at.stream_s
-        table["trace"][due, row, 1:] = table["anchors"][due]
+        table["trace"][due, row, 1:] = table["anchors"][due, 0]
         table["trace_rows"][due] += 1
         table["trace_ns"][due] = at.stream_ns
 
     def _subjects(self, live: Ints, seen: Bools, gone: Ints) -> Subjects:
         table, slots = self._table, np.concatenate([live, gone])
-        anchors = table["anchors"][slots]
-        scores = table["scores"][slots].cumsum(axis=1)
-        median = (scores * 2 >= scores[:, -1:]).argmax(axis=1) if len(slots) else np.zeros(0, np.int64)
-        score = (median + 0.5) / _SCORE_BINS
-        votes = table["votes"][slots]
+        anchors, shape, score = table["anchors"][slots, 0], table["shape"][slots], table["score"][slots]
         return Subjects(
             key=table["key"][slots],
             slot=slots,
@@ -233,13 +238,13 @@ class Scene:
             seen=np.concatenate([seen, np.zeros(len(gone), np.bool_)]),
             gone=np.arange(len(slots)) >= len(live),
             confirmed=self._confirmed(slots, score),
-            label=votes.argmax(axis=1) if votes.shape[1] else np.zeros(len(slots), np.int64),
+            label=table["label"][slots],
             score=score,
             hits=table["hits"][slots],
             born_ns=table["born_ns"][slots],
             box=table["box"][slots],
-            height=table["height"][slots],
-            width=table["width"][slots],
+            height=shape[:, 0],
+            width=shape[:, 1],
             bottom=anchors[:, 0:2],
             center=anchors[:, 2:4],
             top=anchors[:, 4:6],

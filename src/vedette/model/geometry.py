@@ -53,6 +53,8 @@ class Polyline:
         Where two segments are equally near (beyond the outside of a bend), the one that the point faces most squarely
         decides, so that the sign does not flip along the bisector.
         """
+        if len(self._start) == 1:
+            return self._signed_distance_of_one(points)
         offset = points[:, None, :] - self._start[None]
         along = np.clip((offset * self._step).sum(axis=2) / self._length2, 0.0, 1.0)
         rest = offset - along[..., None] * self._step
@@ -64,6 +66,14 @@ class Polyline:
         pick = np.where(tied, off_line, -1.0).argmax(axis=1)
         rows = np.arange(len(points))
         return np.asarray(np.where(cross[rows, pick] >= 0.0, 1.0, -1.0) * distance[rows, pick])
+
+    def _signed_distance_of_one(self, points: Floats) -> Floats:
+        """The same for the line of a single segment, which most lines are."""
+        (dx, dy), length2 = self._step[0].tolist(), float(self._length2[0])
+        x, y = points[:, 0] - self._start[0, 0], points[:, 1] - self._start[0, 1]
+        along = np.clip((x * dx + y * dy) / length2, 0.0, 1.0)
+        distance = np.hypot(x - along * dx, y - along * dy)
+        return np.asarray(np.where(dx * y - dy * x >= 0.0, distance, -distance))
 
     def crossings(self, start: Point, end: Point) -> list[Hits]:
         """Where the straight path from `start` to `end` passes through the polyline, in order along the path.

@@ -23,6 +23,9 @@ from vedette.model.observations import Observations
 from vedette.model.spec import Spec
 from vedette.model.time import NS_PER_S, Instant
 
+_MOTION_S = 3.0
+"""How much of the path before the last step tells how an object moved."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineCrossingOptions(RuleOptions):
@@ -73,12 +76,10 @@ class LineCrossing(SubjectRule):
             {
                 "side": np.int8(0),  # where the subject was last known beyond the band: +1 right, -1 left
                 "place": np.full(2, np.nan),  # last seen anchor, picture heights
-                "step": np.zeros(2),  # the way there from the anchor seen before
-                "step_s": np.float64(0.0),  # and how long it took
-                "velocity": np.full(2, np.nan),  # smoothed velocity before that step, picture heights a second
                 "distance": np.float64(np.nan),
                 "seen_ns": np.int64(0),
                 "seen_frame": np.int64(0),
+                "open": np.bool_(False),  # any of the following is not as on arrival
                 "net": np.int64(0),  # passages to the right minus passages to the left since `side` was set
                 "beyond": np.int64(0),  # detections beyond the band on the other side since then
                 "stay": np.int64(0),  # of those, without a break
@@ -125,6 +126,7 @@ class LineCrossing(SubjectRule):
         slot, table = int(now.subjects.slot[row]), self._table
         for hit in self._line_for(now.aspect).crossings(tuple(before.tolist()), tuple(place.tolist())):
             table["net"][slot] += hit.side
+            table["open"][slot] = True
             # Both clocks go by stream time, so that a step of the wall clock in between does no harm.
             way_ns = max(0, now.at.stream_ns - int(table["seen_ns"][slot]))
             at = now.at.shifted(-round((1.0 - hit.fraction) * way_ns))
@@ -142,7 +144,7 @@ class LineCrossing(SubjectRule):
         band = self._options.band * subjects.height[rows]
         zone = np.where(np.abs(distance) > band, np.sign(distance), 0.0).astype(np.int8)
         home = table["side"][slots]
-        at_home = (zone != 0) & ((home == 0) | (zone == home))
+        at_home = (zone != 0) & ((home == 0) | ((zone == home) & table["open"][slots]))
         self._arrive(slots[at_home], zone[at_home])
         table["stay"][slots[zone == 0]] = 0
         across = slots[(zone != 0) & (home != 0) & (zone != home)]
@@ -150,6 +152,7 @@ class LineCrossing(SubjectRule):
         table["stay_ns"][fresh] = now.at.stream_ns
         # A moment that comes twice is one piece of evidence.
         later = across[(now.at.stream_ns > table["seen_ns"][across]) | (table["stay"][across] == 0)]
+        table["open"][across] = True
         table["stay"][later] += 1
         table["beyond"][later] += 1
         stayed = now.at.stream_ns - table["stay_ns"][across] >= self._options.confirm_s * NS_PER_S
@@ -161,7 +164,7 @@ class LineCrossing(SubjectRule):
     def _arrive(self, slots: Ints, side: NDArray[np.int8]) -> None:
         table = self._table
         table["side"][slots] = side
-        for column in ("net", "beyond", "stay"):
+        for column in ("open", "net", "beyond", "stay"):
             table[column][slots] = 0
 
     def _crossed(self, slot: int, side: int, now: Observations) -> Iterator[Draft]:
@@ -206,13 +209,6 @@ class LineCrossing(SubjectRule):
 
     def _remember(self, now: Observations, rows: Ints, place: Floats, distance: Floats) -> None:
         table, slots = self._table, now.subjects.slot[rows]
-        walked = table["step_s"][slots] > 0.0
-        speed = table["step"][slots][walked] / table["step_s"][slots][walked, None]
-        old = table["velocity"][slots[walked]]
-        table["velocity"][slots[walked]] = np.where(np.isnan(old), speed, (old + speed) / 2)
-        again = ~np.isnan(table["distance"][slots])
-        table["step"][slots[again]] = (place - table["place"][slots])[again]
-        table["step_s"][slots[again]] = (now.at.stream_ns - table["seen_ns"][slots[again]]) / NS_PER_S
         table["place"][slots] = place
         table["distance"][slots] = distance
         table["seen_ns"][slots] = now.at.stream_ns
@@ -226,20 +222,23 @@ class LineCrossing(SubjectRule):
         beyond = table["distance"][slot] * side > self._options.band * subjects.height[row]
         if side == 0 or not beyond:
             return
-        credible = self._long_and_fitting(slot, float(subjects.height[row]))
+        credible = self._long_and_fitting(now, row)
         if table["beyond"][slot] >= 2 or (table["beyond"][slot] == 1 and credible):
             yield from self._crossed(slot, side, now)
 
-    def _long_and_fitting(self, slot: int, height: float) -> bool:
+    def _long_and_fitting(self, now: Observations, row: int) -> bool:
         """Whether the last step is at least half the object's height and goes on as the object moved before."""
-        step, before = self._table["step"][slot], self._table["velocity"][slot]
-        length = float(np.hypot(*step))
-        if length < 0.5 * height:
+        path = np.array(now.subjects.trace(int(now.subjects.slot[row]), self._anchor, _MOTION_S)).reshape(-1, 3)
+        if len(path) < 2:
             return False
-        if np.isnan(before).any():
+        way = square(np.diff(path[:, 1:], axis=0), now.aspect)
+        step, step_s = way[-1], path[-1, 0] - path[-2, 0]
+        if float(np.hypot(*step)) < 0.5 * float(now.subjects.height[row]):
+            return False
+        if len(path) == 2:
             return True
-        expected = before * float(self._table["step_s"][slot])
-        return float(step @ expected) >= 0.3 * length**2
+        before = way[:-1].sum(axis=0) / max(path[-2, 0] - path[0, 0], 1e-9)
+        return bool(float(step @ before) * step_s >= 0.3 * float(step @ step))
 
     def _forget(self, slots: Ints) -> None:
         self._table.reset(slots)
