@@ -82,18 +82,19 @@ class Polyline:
         a path through it meets the polyline once.
         """
         hits: list[Hits] = []
-        sx, sy = start
-        px, py = end[0] - sx, end[1] - sy
+        (sx, sy), (ex, ey) = start, end
         last = len(self._start) - 1
         for index, ((ax, ay), (dx, dy)) in enumerate(zip(self._start.tolist(), self._step.tolist(), strict=True)):
             before = dx * (sy - ay) - dy * (sx - ax)
-            after = dx * (sy + py - ay) - dy * (sx + px - ax)
+            after = dx * (ey - ay) - dy * (ex - ax)
             if (before >= 0.0) == (after >= 0.0):
                 continue
-            fraction = before / (before - after)
-            along = ((sx + fraction * px - ax) * dx + (sy + fraction * py - ay) * dy) / (dx * dx + dy * dy)
+            # Written so that the way back, with start and end swapped, gives the same figure to the last bit.
+            x = ((ex - ax) * before - (sx - ax) * after) / (before - after)
+            y = ((ey - ay) * before - (sy - ay) * after) / (before - after)
+            along = (x * dx + y * dy) / (dx * dx + dy * dy)
             if 0.0 <= along < 1.0 or (index == last and along == 1.0):
-                hits.append(Hits(fraction, 1 if after >= 0.0 else -1))
+                hits.append(Hits(before / (before - after), 1 if after >= 0.0 else -1))
         return sorted(hits, key=lambda hit: hit.fraction)
 
 
