@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -46,6 +47,7 @@ class Polyline:
         self._start = vertices[:-1][keep]
         self._step = steps[keep]
         self._length2 = (self._step**2).sum(axis=1)
+        self._vertices: list[tuple[float, float]] = [tuple(p) for p in [*self._start.tolist(), vertices[-1].tolist()]]
 
     def signed_distance(self, points: Floats) -> Floats:
         """(n,) distance of each of (n, 2) `points`, positive on the right side of the nearest segment.
@@ -78,22 +80,21 @@ class Polyline:
     def crossings(self, start: Point, end: Point) -> list[Hits]:
         """Where the straight path from `start` to `end` passes through the polyline, in order along the path.
 
-        A point on a segment belongs to its right side, and an inner vertex to the segment that starts there, so that
-        a path through it meets the polyline once.
+        They meet where the ends of each lie on different sides of the other. A point on a segment belongs to
+        its right side; the side of a vertex is worked out once for both of its segments, from the path's ends in a
+        fixed order, so that a path through an inner vertex meets the polyline once, there and back.
         """
         hits: list[Hits] = []
         (sx, sy), (ex, ey) = start, end
-        last = len(self._start) - 1
-        for index, ((ax, ay), (dx, dy)) in enumerate(zip(self._start.tolist(), self._step.tolist(), strict=True)):
-            before = dx * (sy - ay) - dy * (sx - ax)
-            after = dx * (ey - ay) - dy * (ex - ax)
-            if (before >= 0.0) == (after >= 0.0):
+        (lx, ly), (hx, hy) = sorted((start, end))
+        vertices = self._vertices
+        beyond = [(hx - lx) * (y - ly) - (hy - ly) * (x - lx) >= 0.0 for x, y in vertices]
+        for index, ((ax, ay), (bx, by)) in enumerate(pairwise(vertices)):
+            if beyond[index] == beyond[index + 1]:
                 continue
-            # Written so that the way back, with start and end swapped, gives the same figure to the last bit.
-            x = ((ex - ax) * before - (sx - ax) * after) / (before - after)
-            y = ((ey - ay) * before - (sy - ay) * after) / (before - after)
-            along = (x * dx + y * dy) / (dx * dx + dy * dy)
-            if 0.0 <= along < 1.0 or (index == last and along == 1.0):
+            before = (bx - ax) * (sy - ay) - (by - ay) * (sx - ax)
+            after = (bx - ax) * (ey - ay) - (by - ay) * (ex - ax)
+            if (before >= 0.0) != (after >= 0.0):
                 hits.append(Hits(before / (before - after), 1 if after >= 0.0 else -1))
         return sorted(hits, key=lambda hit: hit.fraction)
 
