@@ -52,6 +52,7 @@ class Scene:
         self._options = options or SceneOptions()
         self._slot_of: dict[int, int] = {}
         self._free: list[int] = []
+        self._latest: tuple[list[int], Ints] = ([], np.zeros(0, np.int64))
         self._gone: Ints = np.zeros(0, np.int64)
         self._next_slot = 0
         self._next_key = 1
@@ -75,8 +76,9 @@ class Scene:
                 "origin": np.zeros(6),  # the anchors at first sight
                 "votes": np.zeros(classes),
                 "label": np.int64(0),  # the class with most votes
-                "scores": np.zeros(_SCORE_BINS, np.uint16),  # histogram
-                "score": np.float64(0.0),  # its median
+                "scores": np.zeros(_SCORE_BINS, np.int64),  # histogram
+                "median": np.int64(0),  # its median's bin
+                "below": np.int64(0),  # scores under that bin
                 "trace": np.full((_TRACE_ROWS, 7), np.nan),
                 "trace_rows": np.int64(0),
                 "trace_ns": np.int64(-_TRACE_STEP_NS),
@@ -120,6 +122,8 @@ class Scene:
 
     def _slots_for(self, tracks: Tracks, rows: Ints) -> Ints:
         ids = tracks.id[rows].tolist()
+        if ids == self._latest[0]:
+            return self._latest[1]
         fresh = [(row, track) for row, track in zip(rows.tolist(), ids, strict=True) if track not in self._slot_of]
         for _, track in fresh:
             self._slot_of[track] = self._free.pop() if self._free else self._next_slot
@@ -131,6 +135,7 @@ class Scene:
             self._table["key"][slot] = self._next_key
             self._table["born_ns"][slot] = tracks.born_ns[row]
             self._next_key += 1
+        self._latest = (ids, slots)
         return slots
 
     def _release(self, slots: Ints) -> None:
@@ -163,10 +168,25 @@ class Scene:
         votes[slots, label] += np.maximum(score, 1e-3)
         overtaken = votes[slots, label] > votes[slots, table["label"][slots]]
         table["label"][slots[overtaken]] = label[overtaken]
-        table["scores"][slots, np.clip((score * _SCORE_BINS).astype(np.int64), 0, _SCORE_BINS - 1)] += 1
-        below = np.cumsum(table["scores"][slots], axis=1, dtype=np.int32)
-        median = (2 * below >= below[:, -1:]).argmax(axis=1)
-        table["score"][slots] = (median + 0.5) / _SCORE_BINS
+        self._rank(slots, np.clip((score * _SCORE_BINS).astype(np.int64), 0, _SCORE_BINS - 1))
+
+    def _rank(self, slots: Ints, bins: Ints) -> None:
+        """Keep the median of each histogram while it grows: the lowest bin with half of all scores in it or below.
+
+        `below` counts the scores under the median's bin and tells when the median has to move; only then is the
+        histogram summed.
+        """
+        table, counts, hits = self._table, self._table["scores"], self._table["hits"][slots]
+        counts[slots, bins] += 1
+        median = np.where(hits == 1, bins, table["median"][slots])
+        below = table["below"][slots] + (bins < median)
+        half, here = (hits + 1) // 2, counts[slots, median]
+        off = np.flatnonzero((below + here < half) | (below >= half))
+        if len(off):
+            total = counts[slots[off]].cumsum(axis=1)
+            median[off] = at = (total >= half[off, None]).argmax(axis=1)
+            below[off] = total[np.arange(len(off)), at] - counts[slots[off], at]
+        table["median"][slots], table["below"][slots] = median, below
 
     def _follow(self, slots: Ints, place: Floats, dt: Floats, hits: Ints) -> None:
         """Smooth the anchors by a g-h filter: no lag at constant speed, a straight line through the first sights.
@@ -230,7 +250,8 @@ class Scene:
 
     def _subjects(self, live: Ints, seen: Bools, gone: Ints) -> Subjects:
         table, slots = self._table, np.concatenate([live, gone])
-        anchors, shape, score = table["anchors"][slots, 0], table["shape"][slots], table["score"][slots]
+        anchors, shape = table["anchors"][slots, 0], table["shape"][slots]
+        score = (table["median"][slots] + 0.5) / _SCORE_BINS
         return Subjects(
             key=table["key"][slots],
             slot=slots,

@@ -115,10 +115,11 @@ class LineCrossing(SubjectRule):
         """Note where paths since the last detection met the line."""
         table, slots = self._table, now.subjects.slot[rows]
         before, before_distance = table["place"][slots], table["distance"][slots]
-        way = np.hypot(*(place - before).T)
-        # A path can meet the line only if it is at least as long as the way to the line from both of its ends.
+        dx, dy = place[:, 0] - before[:, 0], place[:, 1] - before[:, 1]
+        # A path that meets the line is at least as long as the ways to the line from both of its ends together.
         # Comparisons with the NaN of a first sight are false.
-        near = (np.abs(before_distance) <= way) & (np.abs(distance) <= way) & (way > 0.0)
+        way2 = dx * dx + dy * dy
+        near = ((np.abs(before_distance) + np.abs(distance)) ** 2 <= way2 * (1.0 + 1e-9)) & (way2 > 0.0)
         for index in np.flatnonzero(near).tolist():
             self._walk(now, int(rows[index]), before[index], place[index])
 
