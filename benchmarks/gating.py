@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks import clips, scoring
@@ -40,18 +40,18 @@ class Pair:
         return 1.0 - self.whole.followed / max(self.whole.summary.performance.frames_analyzed, 1)
 
     @property
-    def lost(self) -> int:
+    def lost(self) -> list[Event]:
         """Events of whole frames that gating does not have within a second."""
         return unmatched(self.whole.events, self.gated.events)
 
     @property
-    def extra(self) -> int:
+    def extra(self) -> list[Event]:
         """Events that only gating has."""
         return unmatched(self.gated.events, self.whole.events)
 
 
-def unmatched(these: Sequence[Event], those: Sequence[Event]) -> int:
-    """How many of `these` have no partner of the same rule, kind and direction within a second, one to one."""
+def unmatched(these: Sequence[Event], those: Sequence[Event]) -> list[Event]:
+    """Those of `these` that have no partner of the same rule, kind and direction within a second, one to one."""
     choices = [
         [
             j
@@ -61,7 +61,8 @@ def unmatched(these: Sequence[Event], those: Sequence[Event]) -> int:
         ]
         for a in these
     ]
-    return len(these) - len(scoring.pairs(choices))
+    matched = scoring.pairs(choices)
+    return [event for i, event in enumerate(these) if i not in matched]
 
 
 def measure(runs: Runs, *, quick: bool, say: Callable[[str], None]) -> Part:
@@ -82,7 +83,10 @@ def measure(runs: Runs, *, quick: bool, say: Callable[[str], None]) -> Part:
     )
     formats = {"idle": ".0%", "ratio": ".0%", "gated error": ".1%", "whole error": ".1%"}
     table = Table("Inferences and events, gated against whole frames", [_row(pair) for pair in pairs], note, formats)
-    return Part([table], _verdicts([pair for pair in pairs if pair.idle >= IDLE]), [*missing, *missing_too])
+    details = {
+        pair.clip.name: {"lost": list(map(asdict, pair.lost)), "extra": list(map(asdict, pair.extra))} for pair in pairs
+    }
+    return Part([table], _verdicts([pair for pair in pairs if pair.idle >= IDLE]), [*missing, *missing_too], details)
 
 
 def _draw(name: str, seed: int, folder: Path, seconds: float, say: Callable[[str], None]) -> Clip:
@@ -114,8 +118,8 @@ def _row(pair: Pair) -> Row:
         "ratio": pair.ratio,
         "gated events": len(gated.events),
         "whole events": len(whole.events),
-        "lost": pair.lost,
-        "extra": pair.extra,
+        "lost": len(pair.lost),
+        "extra": len(pair.extra),
     }
     if any(line.crossings for line in pair.clip.lines):
         row |= {
@@ -133,8 +137,8 @@ def _verdicts(idle: Sequence[Pair]) -> list[Verdict]:
     if not idle:
         return [Verdict(share, f"at most {MOST:.0%}"), Verdict(events, "none")]
     ratios = ", ".join(f"{pair.clip.name} {pair.ratio:.0%}" for pair in idle)
-    lost = ", ".join(f"{pair.clip.name} {pair.lost} of {len(pair.whole.events)}" for pair in idle)
+    lost = ", ".join(f"{pair.clip.name} {len(pair.lost)} of {len(pair.whole.events)}" for pair in idle)
     return [
         Verdict(share, f"at most {MOST:.0%}", ratios, all(pair.ratio <= MOST for pair in idle)),
-        Verdict(events, "none", lost, all(pair.lost == 0 for pair in idle)),
+        Verdict(events, "none", lost, all(not pair.lost for pair in idle)),
     ]

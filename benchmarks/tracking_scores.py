@@ -24,16 +24,15 @@ def measure(runs: Runs, *, quick: bool, say: Callable[[str], None]) -> Part:  # 
         warnings.simplefilter("ignore")
         say("scores from given detections")
         rows = cast("list[Row]", tracking.accuracy_rows())
-        tables = [Table("Tracks from given detections", rows, _NOTE)]
+        formats = {column: ".1f" for column in rows[0] if column.split()[-1] != "switches"}
+        tables = [Table("Tracks from given detections", rows, _NOTE, formats)]
         if not quick:
             say("crossings with true boxes")
             tables.append(Table("Crossings by tracks of the true boxes", cast("list[Row]", tracking.crossing_rows())))
     hota = {(row["tracker"], row["frame rate"]): float(row["HOTA"] or 0.0) for row in rows}
     ours = hota["Vedette", "native"], hota["Vedette", "half"]
     best = [max(value for (name, at), value in hota.items() if name != "Vedette" and at == rate) for rate in _RATES]
-    measured = (
-        f"{ours[0]:.1f} to {ours[1]:.1f} (loses {ours[0] - ours[1]:.1f}); best peer {best[0]:.1f} to {best[1]:.1f}"
-    )
+    measured = f"{ours[0]:.1f} to {ours[1]:.1f} ({ours[1] - ours[0]:+.1f}); best peer {best[0]:.1f} to {best[1]:.1f}"
     return Part(tables, [Verdict(asked.what, asked.required, measured, ours[0] - ours[1] <= MOST_LOSS)])
 
 
