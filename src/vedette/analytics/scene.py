@@ -33,6 +33,8 @@ class SceneOptions:
                       height; 0 asks for nothing. What never moves is furniture, however sure the detector is of it
     least_score       nor is it while the median of its scores is lower: parts of things and passing shapes start
                       tracks too, but the detector does not stay sure of them
+    whole             nor, if its class is one of these, before it was seen once without being cut by the top or a side
+                      of the picture: an arm that reaches in looks like a person whose head nobody saw
     """
 
     anchor_tau_s: float = 0.15
@@ -42,6 +44,7 @@ class SceneOptions:
     edge: float = 0.006
     least_move: float = 0.0
     least_score: float = 0.0
+    whole: frozenset[str] = frozenset()
 
 
 class Scene:
@@ -57,6 +60,7 @@ class Scene:
         self._next_slot = 0
         self._next_key = 1
         self._names: tuple[str, ...] = ()
+        self._to_be_whole: Bools = np.zeros(1, np.bool_)
         self._table = self._fresh_table(0)
 
     def _fresh_table(self, classes: int) -> SlotTable:
@@ -66,6 +70,7 @@ class Scene:
                 "track": np.int64(0),
                 "tracked": np.bool_(False),
                 "moved": np.bool_(False),
+                "whole": np.bool_(False),
                 "born_ns": np.int64(0),
                 "hits": np.int64(0),
                 "last_ns": np.int64(0),
@@ -106,6 +111,7 @@ class Scene:
         if self._slot_of:
             raise ValueError("class names changed while subjects were in view")
         self._names = names
+        self._to_be_whole = np.array([name in self._options.whole for name in names] or [False], np.bool_)
         self._table = self._fresh_table(len(names))
 
     def _depart(self, tracks: Tracks) -> Ints:
@@ -157,6 +163,9 @@ class Scene:
         table["last_ns"][slots] = at.stream_ns
         self._vote(slots, tracks.label[rows], tracks.score[rows])
         table["origin"][slots[first]] = table["anchors"][slots[first], 0]
+        if self._options.whole:
+            edge = self._options.edge
+            table["whole"][slots] |= (box[:, 0] > edge) & (box[:, 1] > edge) & (box[:, 2] < 1.0 - edge)
         if self._options.least_move > 0.0:
             self._notice_move(slots[~table["moved"][slots]])
         self._record(slots, at)
@@ -276,7 +285,8 @@ class Scene:
     def _confirmed(self, slots: Ints, score: Floats) -> Bools:
         table, options = self._table, self._options
         moved = table["moved"][slots] | (options.least_move <= 0.0)
-        return np.asarray(table["tracked"][slots] & moved & (score >= options.least_score))
+        whole = table["whole"][slots] | ~self._to_be_whole[table["label"][slots]]
+        return np.asarray(table["tracked"][slots] & moved & whole & (score >= options.least_score))
 
     def _trace(self, slot: int, anchor: str, seconds: float) -> tuple[tuple[float, float, float], ...]:
         rows = self._table["trace"][slot]
