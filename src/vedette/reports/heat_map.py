@@ -92,8 +92,16 @@ def heat_of_rule(values: Mapping[str, object]) -> Heat | None:
     return Heat(cells, unit, short)
 
 
+_LEAST_WIDTH: Final = 160
+
+
 def draw_heat_map(heat: Heat, reference: Image) -> Image:
-    """`heat` in colour over a dimmed, grey `reference`, with the scale below. Colours: inferno, by square root."""
+    """`heat` in colour over a dimmed, grey `reference`, with the scale below. Colours: inferno, by square root.
+
+    A `reference` too narrow for the scale is enlarged.
+    """
+    larger = max(1.0, _LEAST_WIDTH / reference.shape[1])
+    reference = np.asarray(cv2.resize(reference, None, fx=larger, fy=larger), np.uint8) if larger > 1.0 else reference
     height, width = reference.shape[:2]
     smooth = cv2.GaussianBlur(heat.cells.astype(np.float32), (0, 0), max(0.8, heat.cells.shape[1] / 80))
     positive = smooth[smooth > 0]

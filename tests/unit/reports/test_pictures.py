@@ -131,3 +131,11 @@ def test_the_grid_of_a_heat_map_rule_is_taken() -> None:
 @pytest.mark.parametrize("values", [{}, {"rows": "x"}, {"rows": [[1], [2, 3]]}, {"rows": [1]}, {"rows": [[None]]}])
 def test_other_figures_are_no_grid(values: dict[str, object]) -> None:
     assert heat_of_rule(values) is None
+
+
+@pytest.mark.parametrize("size", [(16, 16), (1, 40), (40, 1), (4000, 8)])
+def test_a_heat_map_of_a_tiny_picture_has_room_for_its_scale(size: tuple[int, int]) -> None:
+    width, height = size
+    picture = draw_heat_map(Heat(np.ones((4, 4))), np.full((height, width, 3), 90, np.uint8))
+    assert picture.shape[1] >= 160
+    assert picture.shape[0] > height
