@@ -124,18 +124,24 @@ class Outputs:
 
         All are tried, also after one fails; then the first error is raised.
         """
-        # Matplotlib comes with it and takes 60 MB, which the analysis itself has better use for.
-        from vedette.reports.report import write_report  # noqa: PLC0415
-
         summary = summarise(self.tally, ending)
-        heat = self._heat_picture(summary)
         _all(
             self.abandon,
             lambda: write_summary(self.folder / "summary.json", summary),
+            lambda: self._picture(summary),
+        )
+        return summary
+
+    def _picture(self, summary: Summary) -> None:
+        """Heat map and report: last, because they take seconds in which an impatient user presses Ctrl-C again."""
+        # Matplotlib comes with it and takes 60 MB, which the analysis itself has better use for.
+        from vedette.reports.report import write_report  # noqa: PLC0415
+
+        heat = self._heat_picture(summary)
+        _all(
             lambda: write_png(self.folder / "heat_map.png", heat),
             lambda: write_report(self.folder / "report.html", self._journal, summary, self._rules, heat),
         )
-        return summary
 
     def abandon(self) -> None:
         """Finish the lists and the video without a summary; may be called twice. Raises OutputError."""

@@ -68,6 +68,25 @@ def test_an_interruption_at_any_moment_leaves_valid_files(
     assert cv2.imread(str(tmp_path / "heat_map.png")) is not None
 
 
+def test_a_second_interruption_while_the_report_is_written_leaves_figures_and_video(
+    tmp_path: Path,
+    walking: Callable[..., Iterator[Step]],
+    info: StreamInfo,
+    gate: RuleView,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def impatient(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vedette.reports.outputs.draw_heat_map", impatient)
+    with pytest.raises(KeyboardInterrupt), Outputs(tmp_path, info=info, rules=[gate]) as outputs:
+        for step in islice(walking(4.0), 7):
+            outputs.take(step)
+        outputs.close(STOPPED)
+    assert json.loads((tmp_path / "summary.json").read_text("utf-8"))["complete"] is False
+    assert frames(tmp_path / "annotated.mp4") == 7
+
+
 def test_an_error_on_the_way_leaves_lists_and_video_whole(
     tmp_path: Path, walking: Callable[..., Iterator[Step]], info: StreamInfo, gate: RuleView
 ) -> None:
