@@ -31,6 +31,7 @@ Progress = Callable[[float, StreamInfo], None]
 
 _LEAST_MOVE = 0.2
 _START_ABOVE = 0.1
+_FOREVER_S = 1e9  # thirty years; nanoseconds of it are still whole numbers
 
 
 def analyze(
@@ -54,22 +55,32 @@ def analyze(
     video    also write the annotated video
 
     Raises ConfigError and UsageError for a wrong request, SourceError, WeightsError and OutputError where something
-    fails. When the source breaks off (SourceLost) or on Ctrl-C everything found until then has been written.
+    fails. When the source breaks off (SourceLost) or on Ctrl-C everything found until then has been written, and a note
+    on the exception says where. Nothing in `out` is touched before the source and the detector are ready.
     """
     config = _configured(rules)
     _check_stretch(start_s, end_s, fps)
     with ExitStack() as stack:
         stream = source_for(str(source)).open()
         stack.callback(stream.close)
+        detector = _detector(config)
         views = [_view(rule, config.view) for rule in config.rules]
         outputs = stack.enter_context(Outputs(Path(out), info=stream.info, rules=views, video=video)) if out else None
-        run = _Run(stream, config, Pace(fps or config.analysis.fps), outputs or Tally(views))
+        run = _Run(stream, config, detector, Pace(fps or config.analysis.fps), outputs or Tally(views))
         failure = run.through(start_s, end_s, progress)
         ending = run.ending(str(source), failure)
         summary = outputs.close(ending) if outputs else summarise(run.tally, ending)
     if failure is not None:
+        if outputs and summary.source.frames:
+            failure.add_note(f"What was found until then is in {out}")
         raise failure
     return summary
+
+
+def _detector(config: CameraConfig) -> Detector:
+    spec, options = config.detector
+    detector: Detector = spec.build(options)
+    return detector
 
 
 def _configured(rules: str | Path | Mapping[str, object] | CameraConfig | None) -> CameraConfig:
@@ -81,10 +92,10 @@ def _configured(rules: str | Path | Mapping[str, object] | CameraConfig | None) 
 
 
 def _check_stretch(start_s: float, end_s: float | None, fps: float | None) -> None:
-    if not start_s >= 0.0:
-        raise UsageError(f"the start must not be negative, not {start_s:g} s")
-    if end_s is not None and not end_s > start_s:
-        raise UsageError(f"the end ({end_s:g} s) must come after the start ({start_s:g} s)")
+    if not 0.0 <= start_s <= _FOREVER_S:
+        raise UsageError(f"the start must be a number of seconds and not negative, not {start_s:g}")
+    if end_s is not None and not start_s < end_s <= _FOREVER_S:
+        raise UsageError(f"the end must be a number of seconds after the start ({start_s:g} s), not {end_s:g}")
     if fps is not None and not 0.0 < fps <= 1000.0:
         raise UsageError(f"fps must be above 0 and at most 1000, not {fps:g}")
 
@@ -121,6 +132,7 @@ def analyzer_for(config: CameraConfig, detector: Detector) -> Analyzer:
             least_move=0.0 if config.view == "moving" else _LEAST_MOVE,
             # From above the detector's scores mean as little as its classes.
             least_score=0.0 if overhead else sure,
+            whole=frozenset({"person"}) if config.view == "oblique" else frozenset(),
         ),
     )
 
@@ -146,10 +158,11 @@ class _Seen:
 class _Run:
     """One pass over one stream."""
 
-    def __init__(self, stream: Stream, config: CameraConfig, pace: Pace, sink: Outputs | Tally) -> None:
-        spec, options = config.detector
-        self._detector: Detector = spec.build(options)
-        self._analyzer = analyzer_for(config, self._detector)
+    def __init__(
+        self, stream: Stream, config: CameraConfig, detector: Detector, pace: Pace, sink: Outputs | Tally
+    ) -> None:
+        self._detector = detector
+        self._analyzer = analyzer_for(config, detector)
         self._stream, self._pace, self._sink = stream, pace, sink
         self._clock = SystemClock()
         self._began_ns, self._cpu_ns = self._clock.monotonic_ns(), self._clock.cpu_ns()
@@ -179,7 +192,7 @@ class _Run:
             self._sink.take(last)
         self._values = _with_present(self._analyzer.values(), before)
         if failure is None and not self._seen.frames:
-            return SourceError(f"{self._stream.info.name}: no picture between the given start and end")
+            return SourceError(_nothing_seen(self._stream.info, start_s, end_s))
         return failure
 
     def _steps(self, start_s: float, end_s: float | None) -> Iterator[Step]:
@@ -228,6 +241,14 @@ def _with_present(
         rule: {**values, **({"now": before[rule]["now"]} if "now" in before.get(rule, {}) else {})}
         for rule, values in after.items()
     }
+
+
+def _nothing_seen(info: StreamInfo, start_s: float, end_s: float | None) -> str:
+    if start_s == 0.0 and end_s is None:
+        return f"{info.name}: no picture came: check that it plays"
+    stretch = f"from {start_s:g} s on" if end_s is None else f"from {start_s:g} to {end_s:g} s"
+    lasts = "" if info.duration_s is None else f", it lasts {info.duration_s:.1f} s"
+    return f"{info.name}: there is no picture {stretch}{lasts}: choose another start or end"
 
 
 def _note(failure: BaseException | None, reached_s: float) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vedette.model.errors import VedetteError
+
 if TYPE_CHECKING:
     from vedette.reports.summary import Summary
 
@@ -46,9 +48,10 @@ def analyze(
     with following("Analysing", start, end) as progress:
         try:
             summary = run(source, config, out, fps=fps, start_s=start, end_s=end, video=video, progress=progress)
-        except BaseException:
-            if out is not None and (out / "summary.json").exists():
-                typer.echo(f"What was found until then is in {out}", err=True)
+        except (VedetteError, KeyboardInterrupt) as error:
+            # On stdout: stderr has one line, the one that says what is wrong.
+            for note in getattr(error, "__notes__", ()):
+                typer.echo(note)
             raise
     show(summary)
     if out is not None:
@@ -77,4 +80,5 @@ def show(summary: Summary) -> None:
         f"({pace:.1f} times as fast as it was filmed), {work.inferences} inferences, "
         f"{work.peak_rss_mb:.0f} MB at most",
         highlight=False,
+        soft_wrap=True,
     )
