@@ -15,6 +15,7 @@ from vedette.model.observations import Fact, Observations, Subjects
 from vedette.model.time import NS_PER_S, Instant
 
 _SCORE_BINS = 40
+_WHOLE_MARGIN = 0.02
 _TRACE_ROWS = 48
 _TRACE_STEP_NS = NS_PER_S // 40
 _ANCHORS = {"bottom": slice(1, 3), "center": slice(3, 5), "top": slice(5, 7)}
@@ -164,7 +165,7 @@ class Scene:
         self._vote(slots, tracks.label[rows], tracks.score[rows])
         table["origin"][slots[first]] = table["anchors"][slots[first], 0]
         if self._options.whole:
-            edge = self._options.edge
+            edge = _WHOLE_MARGIN
             table["whole"][slots] |= (box[:, 0] > edge) & (box[:, 1] > edge) & (box[:, 2] < 1.0 - edge)
         if self._options.least_move > 0.0:
             self._notice_move(slots[~table["moved"][slots]])

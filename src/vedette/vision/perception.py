@@ -22,6 +22,7 @@ from vedette.vision.motion import Motion, MotionDetector, MotionOptions
 from vedette.vision.regions import Region, gather, overlap
 
 View = Literal["oblique", "overhead", "moving"]
+_SURE = 0.3
 _MOVER_SCORE = 0.5
 _MOVER_HEIGHT = 0.08
 _LEAST_PX = 14.0  # of height in the detector's input: nothing smaller is found
@@ -45,15 +46,15 @@ class PerceptionOptions:
     sweep_s    with nothing moving at all, the whole picture is looked at this often
     moved      least share of a box that must move for it to start a track
     close_px   things lower than this in the detector's input get a closer look
-    close_s    closer looks are at least so far apart
+    close_s    closer looks are at least so far apart; while they bring nothing, up to eight times as far
     """
 
     view: View = "oblique"
     mode: Literal["gated", "whole"] = "gated"
     awake_s: float = 0.3
-    stride: float = 0.25
-    rest_s: float = 0.2
-    fresh_s: float = 0.1
+    stride: float = 0.35
+    rest_s: float = 0.25
+    fresh_s: float = 0.15
     doubt_s: float = 1.5
     search_s: float = 0.25
     recheck_s: float = 2.0
@@ -125,9 +126,10 @@ class Perception:
         self._names = (*detector.names, MOVER)
         self._overhead = self._options.view == "overhead"
         self._watched = np.array([name in WATCHED or detector.names != COCO for name in detector.names], np.bool_)
-        self._moved_ns = self._fruitful_ns = 0
+        self._moved_ns = self._fruitful_ns = self._odd_since_ns = 0
         self._looked_ns: int | None = None
         self._closer_ns: int | None = None
+        self._closer_s = self._options.close_s
         self._turn = 0
         self._paths = Paths()
         self._fresh = False
@@ -145,6 +147,8 @@ class Perception:
         answers = self._detector.detect([region.cut(frame) for region in regions])
         named = [self._named(answer) for answer in answers]
         found = gather(list(zip(regions, named, strict=True)), frame.width, frame.height)
+        if len(named) > 1:
+            self._judge_closer(named[0], found)
         return Sight(self._believed(found, motion, tracks), len(regions))
 
     # -- when -----------------------------------------------------------------------------------------------------
@@ -173,7 +177,11 @@ class Perception:
         if self._paths.fastest(tracks) * waited_s >= self._options.stride:
             return True
         _, within = overlap(motion.boxes, tracks.box)
-        return waited_s >= self._options.fresh_s and bool((within.max(axis=1, initial=0.0) < 0.3).any())
+        if (within.max(axis=1, initial=0.0) >= 0.3).all():
+            self._odd_since_ns = at.stream_ns
+            return False
+        doubtful = at.stream_ns - self._odd_since_ns > self._options.doubt_s * NS_PER_S
+        return waited_s >= (self._options.search_s if doubtful else self._options.fresh_s)
 
     # -- where ----------------------------------------------------------------------------------------------------
 
@@ -181,7 +189,7 @@ class Perception:
         """The whole picture and, now and then, a closer look at what is too small in it."""
         whole = Region.whole(frame.width, frame.height)
         options = self._options
-        rested = self._closer_ns is None or frame.at.stream_ns - self._closer_ns >= options.close_s * NS_PER_S
+        rested = self._closer_ns is None or frame.at.stream_ns - self._closer_ns >= self._closer_s * NS_PER_S
         if options.mode == "whole" or options.view != "oblique" or not rested:
             return [whole]
         closer = self._closer(frame, motion, tracks)
@@ -189,6 +197,12 @@ class Perception:
             return [whole]
         self._closer_ns = frame.at.stream_ns
         return [whole, closer]
+
+    def _judge_closer(self, whole: Detections, found: Detections) -> None:
+        """Wait longer for the next closer look while they find nothing sure that the whole picture did not show."""
+        gained = np.count_nonzero(found.score >= _SURE) > np.count_nonzero(whole.score >= _SURE)
+        least = self._options.close_s
+        self._closer_s = least if gained else min(2.0 * self._closer_s, 8.0 * least)
 
     def _closer(self, frame: Frame, motion: Motion, tracks: Tracks) -> Region | None:
         """A square at twice the scale, or at the picture's own, about a thing that is too small; each time another."""
