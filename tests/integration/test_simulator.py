@@ -101,3 +101,9 @@ def test_wrong_requests_are_one_clear_line(tmp_path: Path) -> None:
     assert isinstance(result.exception, UsageError)
     help_text = CliRunner().invoke(app(), ["simulate", "--help"]).output
     assert "fence-line" in help_text
+
+
+def test_tiny_pictures_can_be_drawn(tmp_path: Path) -> None:
+    """A shadow four pixels high was once taken for four numbers."""
+    truth = simulate("fence-line", tmp_path, seed=7, people=1, seconds=90.0, fps=2.0, size=(192, 108))
+    assert truth.frames == 180

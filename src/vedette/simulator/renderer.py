@@ -125,7 +125,7 @@ class Renderer:
         """Draw one actor; answers how many pixels it has, hidden ones and those outside the picture included."""
         sprite = one.actor.draw(one.xy, one.scale)
         gains = self._lighting.illumination(one.ground[:1], one.ground[1:])[0].tolist()
-        lit = np.asarray(cv2.multiply(sprite.colour, np.array([*gains, 0.0])), np.uint8)
+        lit = _times(sprite.colour, gains)
         sprite = Sprite(sprite.left, sprite.top, lit, sprite.alpha)
         pixels = int(np.count_nonzero(sprite.alpha > 127))
         sprite, clear = self._veil(sprite, float(one.ground[1]))
@@ -173,11 +173,17 @@ class Renderer:
             if screen.y_m < float(one.ground[1]):
                 open_part = cv2.bitwise_not(screen.alpha[top:bottom, left:right])
                 mask = np.asarray(cv2.multiply(mask, open_part, scale=1 / 255), np.uint8)
-        kept = cv2.subtract(
-            np.full_like(mask, 255), cv2.multiply(mask, np.array([self._lighting.shadow, 0.0, 0.0, 0.0]))
-        )
+        kept = cv2.subtract(np.full_like(mask, 255), cv2.convertScaleAbs(mask, alpha=self._lighting.shadow))
         under = image[top:bottom, left:right]
         image[top:bottom, left:right] = cv2.multiply(under, cv2.cvtColor(kept, cv2.COLOR_GRAY2BGR), scale=1 / 255)
+
+
+def _times(colour: Image, gains: list[float]) -> Image:
+    """Each channel times its gain. (OpenCV takes four numbers for a picture where the picture is four pixels high.)"""
+    channels = [
+        cv2.convertScaleAbs(channel, alpha=gain) for channel, gain in zip(cv2.split(colour), gains, strict=True)
+    ]
+    return np.asarray(cv2.merge(channels), np.uint8)
 
 
 _CIRCLE: Final = np.stack([np.cos(a := np.linspace(0, 2 * np.pi, 10, endpoint=False)), np.sin(a)], axis=-1)
