@@ -179,7 +179,10 @@ class Renderer:
 
 
 def _times(colour: Image, gains: list[float]) -> Image:
-    """Each channel times its gain. (OpenCV takes four numbers for a picture where the picture is four pixels high.)"""
+    """Each channel times its gain.
+
+    `cv2.multiply` would take the gains for a picture where the sprite is four pixels high.
+    """
     channels = [
         cv2.convertScaleAbs(channel, alpha=gain) for channel, gain in zip(cv2.split(colour), gains, strict=True)
     ]

@@ -237,7 +237,7 @@ SCENE: Final = Scene(
     people=4,
     lines=(
         LineMark("fence", ((-7.1, FENCE_M), (7.1, FENCE_M)), ("person",), "in", "out"),
-        LineMark("road", ((0.0, 20.6), (0.0, 14.0)), ("vehicle",), "west", "east"),
+        LineMark("road", ((0.0, 21.2), (0.0, 12.8)), ("vehicle",), "west", "east"),
     ),
     zones=(ZoneMark("yard", ((-6.8, 10.1), (6.8, 10.1), (5.3, 7.6), (-5.3, 7.6)), ("person",)),),
     light=_light,
