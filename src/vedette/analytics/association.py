@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import lap
 import numpy as np
 
+from vedette.analytics.bank import rows_of
 from vedette.model.detections import Bools, Floats, Ints
 
 
@@ -73,11 +74,10 @@ def _runs(first: Ints, stop: Ints) -> tuple[Ints, Ints]:
 
 def _meeting(a: Floats, b: Floats, row: Ints, col: Ints) -> Pairs:
     """Those of the pairs that share some area. Their heights are compared first, because few pairs are left then."""
-    _, top, _, bottom = np.ascontiguousarray(a.T)
-    _, other_top, _, other_bottom = np.ascontiguousarray(b.T)
-    meet = ((bottom[row] > other_top[col]) & (other_bottom[col] > top[row])).nonzero()[0]
+    a, b = np.asfortranarray(a), np.asfortranarray(b)
+    meet = ((a[:, 3][row] > b[:, 1][col]) & (b[:, 3][col] > a[:, 1][row])).nonzero()[0]
     row, col = row[meet], col[meet]
-    value = overlap(a[row], b[col])
+    value = overlap(rows_of(a, row), rows_of(b, col))
     meet = (value > 0.0).nonzero()[0]
     return Pairs(row[meet], col[meet], value[meet])
 

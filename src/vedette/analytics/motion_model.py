@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vedette.analytics.bank import Bank
+from vedette.analytics.bank import Bank, rows_of
 from vedette.model.detections import Bools, Floats, Ints
 
 FIELDS: dict[str, tuple[type, int]] = dict.fromkeys(("pos", "vel", "pp", "pv", "vv"), (np.float64, 4))
@@ -68,15 +68,17 @@ class Motion:
         """Take in the measured boxes `z` (k, 4) of the tracks `rows` (k,)."""
         if not len(rows):
             return
-        pos, pp, pv = bank["pos"][rows], bank["pp"][rows], bank["pv"][rows]
-        total = pp + self.noise(z, score)
+        pos, vel, pp, pv, vv = (bank[name] for name in ("pos", "vel", "pp", "pv", "vv"))
+        # All rows are worked on, which costs less than picking some; infinite noise leaves the others as they are.
+        noise, miss = np.full_like(pos, np.inf), np.zeros_like(pos)
+        noise[rows], miss[rows] = self.noise(z, score), z - rows_of(pos, rows)
+        total = pp + noise
         gain, push = pp / total, pv / total
-        miss = z - pos
-        bank["pos"][rows] = pos + gain * miss
-        bank["vel"][rows] += push * miss
-        bank["pp"][rows] = pp - gain * pp
-        bank["vv"][rows] -= push * pv
-        bank["pv"][rows] = pv - gain * pv
+        pos += gain * miss
+        vel += push * miss
+        pp -= gain * pp
+        vv -= push * pv
+        pv -= gain * pv
 
     def resume(self, bank: Bank, rows: Ints, before: Floats, gap: Floats, z: Floats, score: Floats) -> None:  # noqa: PLR0917
         """Take up tracks that were not seen since they were at `before` (k, 4), `gap` (k,) seconds ago.
@@ -104,7 +106,8 @@ class Motion:
     @staticmethod
     def _variance(pair: tuple[float, float], z: Floats) -> Floats:
         place, size = pair
-        return np.asarray((z[:, 2] * z[:, 3])[:, None] * np.array([place, place, size, size]) ** 2)
+        factor = np.array([place, place, size, size]) ** 2
+        return np.asarray((factor[:, None] * (z[:, 2] * z[:, 3])).T)
 
 
 def to_center(box: Floats, aspect: float) -> Floats:

@@ -33,8 +33,9 @@ def stitch(old: Ends, new: Ends, longest_s: float) -> tuple[Ints, Ints]:
     The gap is at most `longest_s`; each end, carried across it at its own constant velocity, must come near the other
     (half a box size, and half a size more for each second), and their heights may differ by a fifth.
     """
-    i, j = (index.ravel() for index in np.indices((len(old.at_ns), len(new.at_ns))))
-    gap = (new.at_ns[j] - old.at_ns[i]) / NS_PER_S
+    gaps = (new.at_ns - old.at_ns[:, None]) / NS_PER_S
+    i, j = ((gaps > 0.0) & (gaps <= longest_s)).nonzero()
+    gap = gaps[i, j]
     size = np.sqrt(np.sqrt(old.z[i, 2] * old.z[i, 3] * new.z[j, 2] * new.z[j, 3]))
     way = new.z[j, :2] - old.z[i, :2]
     ahead = np.hypot(*(way - old.speed[i] * gap[:, None]).T)
@@ -42,7 +43,7 @@ def stitch(old: Ends, new: Ends, longest_s: float) -> tuple[Ints, Ints]:
     room = size * (0.5 + 0.5 * gap)
     heights = np.sort(np.stack((old.z[i, 3], new.z[j, 3])), axis=0)
     alike = (old.group[i] == new.group[j]) | (old.group[i] == 0) | (new.group[j] == 0)
-    fits = (gap > 0.0) & (gap <= longest_s) & (ahead < room) & (back < room) & alike
+    fits = (ahead < room) & (back < room) & alike
     fits &= heights[1] <= 1.25 * heights[0]
     value = 2.0 - (ahead + back) / (2.0 * room)
     return assign(Pairs(i[fits], j[fits], value[fits]))

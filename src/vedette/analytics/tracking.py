@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from vedette.analytics.association import Pairs, assign, grown, overlap, overlapping, repeated
-from vedette.analytics.bank import Bank
+from vedette.analytics.bank import Bank, rows_of
 from vedette.analytics.motion_model import FIELDS, Motion, to_center, to_corners
 from vedette.analytics.stitching import Ends, stitch
 from vedette.model.detections import Bools, Detections, Floats, Ints, Tracks, TrackState
@@ -150,9 +150,10 @@ class Tracker:
         self._associate(now, sure)
         self._take(now)
         self._settle()
-        born = self._born(now, sure & (found.score >= self._options.start) & now.free)
+        fresh = (sure & (found.score >= self._options.start) & now.free).nonzero()[0]
+        born = self._born(now, fresh) if len(fresh) else None
         ended = [forgotten, self._stitched(), self._forget(self._out_of_view())]
-        if len(born):
+        if born is not None:
             self._bank = self._bank.joined(born)
         return self._answer(np.concatenate(ended))
 
@@ -194,11 +195,12 @@ class Tracker:
         return np.where(tentative, self._options.tentative_s, self._options.memory_s)
 
     def _out_of_view(self) -> Bools:
-        gone = ~self._bank["seen"]
-        box = to_corners(self._bank["pos"][gone], self._options.aspect)
-        inside = np.clip(box, 0.0, 1.0)
+        hidden = (~self._bank["seen"]).nonzero()[0]
+        box = to_corners(rows_of(self._bank["pos"], hidden), self._options.aspect)
+        inside = np.minimum(np.maximum(box, 0.0), 1.0)
         shares = (inside[:, 2:] - inside[:, :2]) / (box[:, 2:] - box[:, :2])
-        gone[gone] = shares.prod(axis=1) < _LEAST_VISIBLE
+        gone = np.zeros(len(self._bank), np.bool_)
+        gone[hidden] = shares[:, 0] * shares[:, 1] < _LEAST_VISIBLE
         return gone
 
     def _forget(self, gone: Bools) -> Ints:
@@ -214,11 +216,16 @@ class Tracker:
         wide, high = box[:, 2] - box[:, 0], box[:, 3] - box[:, 1]
         keep = (detections.score >= self._options.low) & (wide > 0.0) & (high > 0.0) & (wide * high < np.inf)
         found = detections if keep.all() else detections.where(keep)
+        found = Detections(np.asfortranarray(found.box), found.score, found.label, found.names)
         same, part = repeated(
             found.box, found.score, self._group(found), self._options.same_overlap, self._options.part_of
         )
         sure = (found.score >= self._options.high) & ~part
-        return (found.where(~same), sure[~same]) if same.any() else (found, sure)
+        if not same.any():
+            return found, sure
+        rest = (~same).nonzero()[0]
+        kept = Detections(rows_of(found.box, rest), found.score[rest], found.label[rest], found.names)
+        return kept, sure[rest]
 
     def _associate(self, now: _Round, sure: Bools) -> None:
         """Established tracks choose before tentative ones, plain fits before stretched ones."""
@@ -230,8 +237,8 @@ class Tracker:
         wide = wide.where((mine == other) | (mine == 0) | (other == 0))
         if not len(wide.row):
             return
-        plain = overlap(box[wide.row], now.found.box[wide.col])
-        height, same_way = self._fit(wide.row, now.z[wide.col])
+        plain = overlap(rows_of(box, wide.row), rows_of(now.found.box, wide.col))
+        height, same_way = self._fit(wide.row, rows_of(now.z, wide.col))
         proven, certain = (bank["state"] != _TENTATIVE)[wide.row], sure[wide.col]
         recent = (self._unseen_s() <= options.recent_s)[wide.row]
         established = proven & certain
@@ -256,9 +263,9 @@ class Tracker:
         Direction counts in full once both the way from the last sight and the velocity (per second) exceed a third of
         the box size; below that noise decides.
         """
-        pos = self._bank["pos"][row]
+        pos = rows_of(self._bank["pos"], row)
         height = np.minimum(pos[:, 3], z[:, 3]) / np.maximum(pos[:, 3], z[:, 3])
-        way, speed = z[:, :2] - self._bank["last"][row, :2], self._bank["vel"][row, :2]
+        way, speed = z[:, :2] - rows_of(self._bank["last"][:, :2], row), rows_of(self._bank["vel"][:, :2], row)
         ninth = pos[:, 2] * pos[:, 3] / 9.0
         far2, fast2 = (np.maximum(v[:, 0] * v[:, 0] + v[:, 1] * v[:, 1], ninth) for v in (way, speed))
         return height, np.asarray((way[:, 0] * speed[:, 0] + way[:, 1] * speed[:, 1]) / np.sqrt(far2 * fast2))
@@ -267,14 +274,14 @@ class Tracker:
         """Tracks learn from the detections they took."""
         rows = np.flatnonzero(now.pick >= 0)
         cols = now.pick[rows]
-        bank, z, score = self._bank, now.z[cols], now.found.score[cols]
+        bank, z, score = self._bank, rows_of(now.z, cols), now.found.score[cols]
         lost = bank["state"][rows] == _LOST
-        again = rows[lost]
+        again, known = rows[lost], (~lost).nonzero()[0]
         gap = (self._now_ns - bank["seen_ns"][again]) / NS_PER_S
         self._motion.resume(bank, again, bank["last"][again], gap, z[lost], score[lost])
-        self._motion.update(bank, rows[~lost], z[~lost], score[~lost])
-        bank["last"][rows], bank["box"][rows] = z, now.found.box[cols]
-        bank["leaving"][rows] = bank["vel"][rows, :2]
+        self._motion.update(bank, rows[known], rows_of(z, known), score[known])
+        bank["last"][rows], bank["box"][rows] = z, rows_of(now.found.box, cols)
+        bank["leaving"][rows] = rows_of(bank["vel"][:, :2], rows)
         bank["score"][rows], bank["label"][rows] = score, now.found.label[cols]
         bank["group"][rows] = np.where(now.group[cols] > 0, now.group[cols], bank["group"][rows])
         bank["seen"][rows], bank["seen_ns"][rows] = True, self._now_ns
@@ -285,17 +292,16 @@ class Tracker:
         proven = (bank["state"] != _TENTATIVE) | (bank["hits"] >= self._options.confirm_hits)
         bank["state"] = np.where(proven, np.where(bank["seen"], _CONFIRMED, _LOST), _TENTATIVE)
 
-    def _born(self, now: _Round, cols: Bools) -> Bank:
-        born = Bank.zeros(int(cols.sum()), _TRACK)
-        if len(born):
-            born["id"] = np.arange(self._next_id, self._next_id + len(born))
-            self._next_id += len(born)
-            born["label"], born["score"] = now.found.label[cols], now.found.score[cols]
-            born["group"], born["box"] = now.group[cols], now.found.box[cols]
-            born["first"] = born["last"] = now.z[cols]
-            born["born_ns"] = born["seen_ns"] = self._now_ns
-            born["seen"], born["hits"] = True, 1
-            self._motion.start(born, now.z[cols], now.found.score[cols], self._faster[now.group[cols]])
+    def _born(self, now: _Round, cols: Ints) -> Bank:
+        born = Bank.zeros(len(cols), _TRACK)
+        born["id"] = np.arange(self._next_id, self._next_id + len(born))
+        self._next_id += len(born)
+        born["label"], born["score"] = now.found.label[cols], now.found.score[cols]
+        born["group"], born["box"] = now.group[cols], now.found.box[cols]
+        born["first"] = born["last"] = now.z[cols]
+        born["born_ns"] = born["seen_ns"] = self._now_ns
+        born["seen"], born["hits"] = True, 1
+        self._motion.start(born, now.z[cols], now.found.score[cols], self._faster[now.group[cols]])
         return born
 
     def _stitched(self) -> Ints:
@@ -308,8 +314,10 @@ class Tracker:
         new = new[bank["vv"][new, 0] <= _KNOWN_PACE**2 * area]
         bank["judged"][new] = True
         new = new[self._now_ns - bank["born_ns"][new] <= _YOUNG_S * NS_PER_S]
-        old = np.flatnonzero(bank["state"] == _LOST)
-        if not len(new) or not len(old) or options.stitch_s <= 0.0:
+        if not len(new) or options.stitch_s <= 0.0:
+            return np.zeros(0, np.int64)
+        old = np.flatnonzero((bank["state"] == _LOST) & (bank["seen_ns"] < bank["born_ns"][new].max()))
+        if not len(old):
             return np.zeros(0, np.int64)
         i, j = stitch(
             Ends(bank["seen_ns"][old], bank["last"][old], bank["leaving"][old], bank["group"][old]),
@@ -324,7 +332,7 @@ class Tracker:
     def _answer(self, ended: Ints) -> Tracks:
         bank = self._bank
         box, hidden = bank["box"].copy(), np.flatnonzero(~bank["seen"])
-        box[hidden] = to_corners(bank["pos"][hidden], self._options.aspect)
+        box[hidden] = to_corners(rows_of(bank["pos"], hidden), self._options.aspect)
         return Tracks(
             id=bank["id"].copy(),
             box=box,
