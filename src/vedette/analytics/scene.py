@@ -29,6 +29,7 @@ class SceneOptions:
     height_tau_s      time constant of the good height's smoothing
     hidden_ratio      a box lower than this share of the good height has its bottom hidden, if its top went on smoothly
     hidden_limit_s    after so long the low height is believed
+    merged_limit_s    after so long a sudden greater height is believed
     edge              a box this close to the picture's upper or lower edge (0..1) is cut by it
     least_move        a subject is confirmed only after its top and its bottom have both moved by this share of its
                       height; 0 asks for nothing. What never moves is furniture, however sure the detector is of it
@@ -42,6 +43,7 @@ class SceneOptions:
     height_tau_s: float = 0.25
     hidden_ratio: float = 0.8
     hidden_limit_s: float = 5.0
+    merged_limit_s: float = 1.0
     edge: float = 0.006
     least_move: float = 0.0
     least_score: float = 0.0
@@ -236,16 +238,20 @@ class Scene:
         new = np.stack([box[:, 3] - box[:, 1], (box[:, 2] - box[:, 0]) * self._aspect], axis=1)
         height, width = new[:, 0], new[:, 1]
         low = ~first & (height < options.hidden_ratio * good) & (width > options.hidden_ratio * old[:, 1])
+        tall = ~first & (options.hidden_ratio * height > good) & (options.hidden_ratio * width < old[:, 1])
         smooth = np.abs(box[:, 1] - top) < 0.1 * good + 0.5 * good * dt
-        patient = at.stream_ns - table["good_ns"][slots] < options.hidden_limit_s * NS_PER_S
+        waited_s = (at.stream_ns - table["good_ns"][slots]) / NS_PER_S
+        patient = waited_s < options.hidden_limit_s
         cut = (box[:, 3] >= 1.0 - options.edge) & ~first & (height < good)
         # At the upper edge it is the top that is cut: the box gets lower although the bottom is seen.
         whole = box[:, 1] > options.edge
         hidden = (low & smooth & patient & whole) | cut
-        table["good_ns"][slots[~hidden]] = at.stream_ns
+        # Suddenly taller but no wider is two people in one box: its height says nothing of either.
+        odd = hidden | (tall & (waited_s < options.merged_limit_s))
+        table["good_ns"][slots[~odd]] = at.stream_ns
         share = np.where(first, 1.0, 1.0 - np.exp(-dt / options.height_tau_s))[:, None]
         blended = old + share * (new - old)
-        blended[hidden, 0] = good[hidden]
+        blended[odd, 0] = good[odd]
         table["shape"][slots] = blended
         return np.where(hidden, box[:, 1] + good, box[:, 3])
 
