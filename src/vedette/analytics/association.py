@@ -26,7 +26,8 @@ class Pairs:
 
 def area(box: Floats) -> Floats:
     """(n,) area of (n, 4) boxes."""
-    return np.asarray((box[:, 2] - box[:, 0]) * (box[:, 3] - box[:, 1]))
+    sides = box[:, 2:] - box[:, :2]
+    return np.asarray(sides[:, 0] * sides[:, 1])
 
 
 def grown(box: Floats, by: Floats) -> Floats:
@@ -45,9 +46,10 @@ def overlapping(a: Floats, b: Floats) -> Pairs:
     order = b[:, 0].argsort()
     left = b[order, 0]
     widest = (b[:, 2] - b[:, 0]).max()
-    first = left.searchsorted(a[:, 0] - widest)
-    row, near = _runs(first, left.searchsorted(a[:, 2]))
-    return _meeting(a, b, row, order[near])
+    # Searching is several times as fast for numbers that are nearly in order.
+    turn = a[:, 0].argsort()
+    row, near = _runs(left.searchsorted(a[turn, 0] - widest), left.searchsorted(a[turn, 2]))
+    return _meeting(a, b, turn[row], order[near])
 
 
 def overlapping_within(box: Floats) -> Pairs:
@@ -95,9 +97,7 @@ def assign(pairs: Pairs) -> tuple[Ints, Ints]:
     Pairs that belong to a best choice for certain are taken at once; what remains is solved by the Jonker-Volgenant
     algorithm (`lap`).
     """
-    if not len(pairs.row):
-        return pairs.row, pairs.col
-    if len(pairs.row) == 1:
+    if len(pairs.row) < 2:
         return pairs.row, pairs.col
     certain = _certain(pairs)
     row, col = pairs.row[certain], pairs.col[certain]
@@ -130,10 +130,9 @@ def _certain(pairs: Pairs) -> Bools:
     next_row, next_col = np.zeros(len(best_row)), np.zeros(len(best_col))
     np.maximum.at(next_row, row[rest], value[rest])
     np.maximum.at(next_col, col[rest], value[rest])
-    tied = (np.bincount(row[top], minlength=len(best_row))[row] > 1) | (
-        np.bincount(col[top], minlength=len(best_col))[col] > 1
-    )
-    return np.asarray(top & ~tied & (value >= next_row[row] + next_col[col]))
+    tops_row = np.bincount(row[top], minlength=len(best_row))[row]
+    tops_col = np.bincount(col[top], minlength=len(best_col))[col]
+    return np.asarray(top & (tops_row * tops_col == 1) & (value >= next_row[row] + next_col[col]))
 
 
 def _solve(pairs: Pairs) -> tuple[Ints, Ints]:
@@ -150,8 +149,8 @@ def _solve(pairs: Pairs) -> tuple[Ints, Ints]:
 
 def _renumbered(numbers: Ints) -> tuple[Ints, Ints]:
     """The different numbers in order, and the place of each of `numbers` among them."""
-    marks = _marked(numbers, numbers)
-    return marks.nonzero()[0], (marks.cumsum() - 1)[numbers]
+    different = _marked(numbers, numbers).nonzero()[0]
+    return different, different.searchsorted(numbers)
 
 
 def repeated(box: Floats, score: Floats, group: Ints, least: float, inside: float) -> tuple[Bools, Bools]:

@@ -10,6 +10,8 @@ Kirubarajan, "Estimation with Applications to Tracking and Navigation", 2001, se
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from math import exp
 
 import numpy as np
 
@@ -54,8 +56,8 @@ class Motion:
         if dt <= 0.0 or not len(bank):
             return
         pos, vel, pp, pv, vv = (bank[name] for name in ("pos", "vel", "pp", "pv", "vv"))
-        fade = np.exp(-dt / self.coast_s)
-        vel[:, 2:] *= np.exp(-dt / self.settle_s)
+        fade = exp(-dt / self.coast_s)
+        vel[:, 2:] *= exp(-dt / self.settle_s)
         pos += vel * np.where(coasting, self.coast_s * (1.0 - fade), dt)[:, None]
         vel *= np.where(coasting, fade, 1.0)[:, None]
         np.maximum(pos[:, 2:], LEAST_SIZE, out=pos[:, 2:])
@@ -70,7 +72,7 @@ class Motion:
             return
         pos, vel, pp, pv, vv = (bank[name] for name in ("pos", "vel", "pp", "pv", "vv"))
         # All rows are worked on, which costs less than picking some; infinite noise leaves the others as they are.
-        noise, miss = np.full_like(pos, np.inf), np.zeros_like(pos)
+        noise, miss = np.full(pos.shape, np.inf, order="F"), np.zeros(pos.shape, order="F")
         noise[rows], miss[rows] = self.noise(z, score), z - rows_of(pos, rows)
         total = pp + noise
         gain, push = pp / total, pv / total
@@ -92,8 +94,9 @@ class Motion:
         seconds = np.maximum(gap, 1e-3)[:, None]
         noise, most = self.noise(z, score), self._variance(self.pace, z)
         straight = 2.0 * noise / seconds**2 + self._variance(self.swerve, z) * seconds / 3.0
-        weight = bank["vv"][rows] / (bank["vv"][rows] + straight)
-        velocity = bank["vel"][rows] + weight * ((z - before) / seconds - bank["vel"][rows])
+        speed, doubt = rows_of(bank["vel"], rows), rows_of(bank["vv"], rows)
+        weight = doubt / (doubt + straight)
+        velocity = speed + weight * ((z - before) / seconds - speed)
         velocity[:, 2:] = 0.0
         known = np.minimum(weight * straight, most)
         bank["pos"][rows], bank["vel"][rows], bank["pp"][rows], bank["vv"][rows] = z, velocity, noise, known
@@ -105,9 +108,13 @@ class Motion:
 
     @staticmethod
     def _variance(pair: tuple[float, float], z: Floats) -> Floats:
-        place, size = pair
-        factor = np.array([place, place, size, size]) ** 2
-        return np.asarray((factor[:, None] * (z[:, 2] * z[:, 3])).T)
+        return np.asarray((_squares(*pair) * (z[:, 2] * z[:, 3])).T)
+
+
+@cache
+def _squares(place: float, size: float) -> Floats:
+    """(4, 1) squares of the deviations of a box's coordinates."""
+    return np.array([[place], [place], [size], [size]]) ** 2
 
 
 def to_center(box: Floats, aspect: float) -> Floats:

@@ -34,16 +34,20 @@ def stitch(old: Ends, new: Ends, longest_s: float) -> tuple[Ints, Ints]:
     (half a box size, and half a size more for each second), and their heights may differ by a fifth.
     """
     gaps = (new.at_ns - old.at_ns[:, None]) / NS_PER_S
-    i, j = ((gaps > 0.0) & (gaps <= longest_s)).nonzero()
+    high, other_high = old.z[:, 3, None], new.z[:, 3]
+    group, other_group = old.group[:, None], new.group
+    may = (gaps > 0.0) & (gaps <= longest_s)
+    may &= np.maximum(high, other_high) <= 1.25 * np.minimum(high, other_high)
+    may &= (group == other_group) | (group == 0) | (other_group == 0)
+    i, j = may.nonzero()
+    if not len(i):
+        return i, j
     gap = gaps[i, j]
     size = np.sqrt(np.sqrt(old.z[i, 2] * old.z[i, 3] * new.z[j, 2] * new.z[j, 3]))
     way = new.z[j, :2] - old.z[i, :2]
     ahead = np.hypot(*(way - old.speed[i] * gap[:, None]).T)
     back = np.hypot(*(way - new.speed[j] * gap[:, None]).T)
     room = size * (0.5 + 0.5 * gap)
-    heights = np.sort(np.stack((old.z[i, 3], new.z[j, 3])), axis=0)
-    alike = (old.group[i] == new.group[j]) | (old.group[i] == 0) | (new.group[j] == 0)
-    fits = (ahead < room) & (back < room) & alike
-    fits &= heights[1] <= 1.25 * heights[0]
+    fits = (ahead < room) & (back < room)
     value = 2.0 - (ahead + back) / (2.0 * room)
     return assign(Pairs(i[fits], j[fits], value[fits]))

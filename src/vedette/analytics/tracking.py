@@ -30,7 +30,7 @@ _TRACK: dict[str, tuple[type, int]] = {
     "leaving": (np.float64, 2),
     **FIELDS,
 }
-"""Beside what `Tracks` tells: box as detected last; first and last sight as centre and size; velocity at the last
+"""Beside what `Tracks` tells: first and last sight as centre and size; velocity at the last
 sight; whether it was tried to stitch this track to an earlier one; the filter."""
 
 _TWO_WHEELED = frozenset({"bicycle", "motorcycle"})
@@ -195,8 +195,10 @@ class Tracker:
         return np.where(tentative, self._options.tentative_s, self._options.memory_s)
 
     def _out_of_view(self) -> Bools:
+        """Tracks that are not seen and hardly in the picture any more; the boxes of what is not seen are predicted."""
         hidden = (~self._bank["seen"]).nonzero()[0]
         box = to_corners(rows_of(self._bank["pos"], hidden), self._options.aspect)
+        self._bank["box"][hidden] = box
         inside = np.minimum(np.maximum(box, 0.0), 1.0)
         shares = (inside[:, 2:] - inside[:, :2]) / (box[:, 2:] - box[:, :2])
         gone = np.zeros(len(self._bank), np.bool_)
@@ -278,7 +280,7 @@ class Tracker:
         lost = bank["state"][rows] == _LOST
         again, known = rows[lost], (~lost).nonzero()[0]
         gap = (self._now_ns - bank["seen_ns"][again]) / NS_PER_S
-        self._motion.resume(bank, again, bank["last"][again], gap, z[lost], score[lost])
+        self._motion.resume(bank, again, rows_of(bank["last"], again), gap, rows_of(z, lost.nonzero()[0]), score[lost])
         self._motion.update(bank, rows[known], rows_of(z, known), score[known])
         bank["last"][rows], bank["box"][rows] = z, rows_of(now.found.box, cols)
         bank["leaving"][rows] = rows_of(bank["vel"][:, :2], rows)
@@ -331,11 +333,9 @@ class Tracker:
 
     def _answer(self, ended: Ints) -> Tracks:
         bank = self._bank
-        box, hidden = bank["box"].copy(), np.flatnonzero(~bank["seen"])
-        box[hidden] = to_corners(rows_of(bank["pos"], hidden), self._options.aspect)
         return Tracks(
             id=bank["id"].copy(),
-            box=box,
+            box=bank["box"].copy(),
             score=bank["score"].copy(),
             label=bank["label"].copy(),
             state=bank["state"].copy(),
