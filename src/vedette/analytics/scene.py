@@ -18,7 +18,8 @@ _SCORE_BINS = 40
 _WHOLE_MARGIN = 0.02
 _TRACE_ROWS = 48
 _TRACE_STEP_NS = NS_PER_S // 40
-_ANCHORS = {"bottom": slice(1, 3), "center": slice(3, 5), "top": slice(5, 7)}
+_TRACED = {"bottom": (0, 1, 2), "center": (0, 3, 4), "top": (0, 5, 6)}
+_CONFIRMED = int(TrackState.CONFIRMED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,14 +81,14 @@ class Scene:
                 "good_ns": np.int64(0),
                 "box": np.zeros(4),
                 "shape": np.zeros(2),  # smoothed height and width, picture heights
-                "anchors": np.zeros((2, 6)),  # bottom, center and top, and their velocities a second
+                "anchors": np.zeros(12),  # bottom, center and top, then their velocities a second
                 "origin": np.zeros(6),  # the anchors at first sight
                 "votes": np.zeros(classes),
                 "label": np.int64(0),  # the class with most votes
                 "scores": np.zeros(_SCORE_BINS, np.int64),  # histogram
                 "median": np.int64(0),  # its median's bin
                 "below": np.int64(0),  # scores under that bin
-                "trace": np.full((_TRACE_ROWS, 7), np.nan),
+                "trace": np.zeros((_TRACE_ROWS, 7)),  # times and anchors, the newest in place of the oldest
                 "trace_rows": np.int64(0),
                 "trace_ns": np.int64(-_TRACE_STEP_NS),
             }
@@ -101,9 +102,9 @@ class Scene:
         gone = self._depart(tracks)
         rows = np.flatnonzero(tracks.id >= 1)
         slots = self._slots_for(tracks, rows)
-        self._table["tracked"][slots] |= tracks.state[rows] >= TrackState.CONFIRMED
+        self._table["tracked"][slots] |= tracks.state[rows] >= _CONFIRMED
         self._table["track"][slots] = tracks.id[rows]
-        self._table["box"][slots] = tracks.box[rows]
+        self._table["box"][slots] = tracks.box.take(rows, axis=0)
         seen = tracks.seen[rows]
         self._see(slots[seen], tracks, rows[seen], at)
         subjects = self._subjects(slots, seen, gone)
@@ -133,11 +134,12 @@ class Scene:
         ids = tracks.id[rows].tolist()
         if ids == self._latest[0]:
             return self._latest[1]
-        fresh = [(row, track) for row, track in zip(rows.tolist(), ids, strict=True) if track not in self._slot_of]
+        known = set(ids) <= self._slot_of.keys()
+        fresh = [] if known else [pair for pair in zip(rows.tolist(), ids, strict=True) if pair[1] not in self._slot_of]
         for _, track in fresh:
             self._slot_of[track] = self._free.pop() if self._free else self._next_slot
             self._next_slot = max(self._next_slot, self._slot_of[track] + 1)
-        slots = np.array([self._slot_of[track] for track in ids], np.int64)
+        slots = np.fromiter(map(self._slot_of.__getitem__, ids), np.int64, len(ids))
         self._table.reach(slots)
         for row, track in fresh:
             slot = self._slot_of[track]
@@ -154,18 +156,18 @@ class Scene:
     def _see(self, slots: Ints, tracks: Tracks, rows: Ints, at: Instant) -> None:
         if not len(slots):
             return
-        table, box = self._table, tracks.box[rows]
+        table, box = self._table, tracks.box.take(rows, axis=0)
         dt = np.maximum(at.stream_ns - table["last_ns"][slots], 0) / NS_PER_S
         hits = table["hits"][slots] + 1
         first = hits == 1
         bottom = self._bottom(slots, box, dt, first, at)
         middle = (box[:, 0] + box[:, 2]) / 2
-        place = np.stack([middle, bottom, middle, (box[:, 1] + bottom) / 2, middle, box[:, 1]], axis=1)
+        place = np.array([middle, bottom, middle, (box[:, 1] + bottom) / 2, middle, box[:, 1]])
         self._follow(slots, place, dt, hits)
         table["hits"][slots] = hits
         table["last_ns"][slots] = at.stream_ns
         self._vote(slots, tracks.label[rows], tracks.score[rows])
-        table["origin"][slots[first]] = table["anchors"][slots[first], 0]
+        table["origin"][slots[first]] = table["anchors"][slots[first], :6]
         if self._options.whole:
             edge = _WHOLE_MARGIN
             table["whole"][slots] |= (box[:, 0] > edge) & (box[:, 1] > edge) & (box[:, 2] < 1.0 - edge)
@@ -175,12 +177,13 @@ class Scene:
 
     def _vote(self, slots: Ints, label: Ints, score: Floats) -> None:
         """Take in classes and scores. Votes only grow, so the winner can only be the old one or one just voted for."""
-        table = self._table
-        votes = table["votes"]
-        votes[slots, label] += np.maximum(score, 1e-3)
-        overtaken = votes[slots, label] > votes[slots, table["label"][slots]]
-        table["label"][slots[overtaken]] = label[overtaken]
-        self._rank(slots, np.clip((score * _SCORE_BINS).astype(np.int64), 0, _SCORE_BINS - 1))
+        votes, mine = self._table.cells("votes", slots, label)
+        votes[mine] += np.maximum(score, 1e-3)
+        winner = self._table["label"]
+        _, leading = self._table.cells("votes", slots, winner[slots])
+        overtaken = votes[mine] > votes[leading]
+        winner[slots[overtaken]] = label[overtaken]
+        self._rank(slots, np.minimum(np.maximum((score * _SCORE_BINS).astype(np.int64), 0), _SCORE_BINS - 1))
 
     def _rank(self, slots: Ints, bins: Ints) -> None:
         """Keep the median of each histogram while it grows: the lowest bin with half of all scores in it or below.
@@ -188,16 +191,18 @@ class Scene:
         `below` counts the scores under the median's bin and tells when the median has to move; only then is the
         histogram summed.
         """
-        table, counts, hits = self._table, self._table["scores"], self._table["hits"][slots]
-        counts[slots, bins] += 1
+        table, hits = self._table, self._table["hits"][slots]
+        counts, here = table.cells("scores", slots, bins)
+        counts[here] += 1
         median = np.where(hits == 1, bins, table["median"][slots])
         below = table["below"][slots] + (bins < median)
-        half, here = (hits + 1) // 2, counts[slots, median]
-        off = np.flatnonzero((below + here < half) | (below >= half))
+        half = (hits + 1) // 2
+        _, here = table.cells("scores", slots, median)
+        off = np.flatnonzero((below + counts[here] < half) | (below >= half))
         if len(off):
-            total = counts[slots[off]].cumsum(axis=1)
+            total = table["scores"].take(slots[off], axis=0).cumsum(axis=1)
             median[off] = at = (total >= half[off, None]).argmax(axis=1)
-            below[off] = total[np.arange(len(off)), at] - counts[slots[off], at]
+            below[off] = total[np.arange(len(off)), at] - table["scores"][slots[off], at]
         table["median"][slots], table["below"][slots] = median, below
 
     def _follow(self, slots: Ints, place: Floats, dt: Floats, hits: Ints) -> None:
@@ -206,25 +211,28 @@ class Scene:
         Gains: fading memory g = 1 - theta^2, h = (1 - theta)^2 with theta = exp(-dt / tau), and expanding memory
         g = 2(2n - 1)/(n(n + 1)), h = 6/(n(n + 1)) for the n-th sight, whichever is greater (E. Brookner, Tracking and
         Kalman Filtering Made Easy, sections 1.2.9 and 1.2.10). Sights at the same moment only refine the place.
+        `place` is (6, n): the gains of subjects spread fastest over rows of one coordinate.
         """
         n = hits.astype(np.float64)
         theta = np.exp(-dt / self._options.anchor_tau_s)
         rising = 1.0 / (n * (n + 1.0))
-        g = np.maximum(1.0 - theta**2, np.minimum(1.0, (4.0 * n - 2.0) * rising))[:, None]
+        g = np.maximum(1.0 - theta**2, np.minimum(1.0, (4.0 * n - 2.0) * rising))
         h = np.maximum((1.0 - theta) ** 2, np.minimum(1.0, 6.0 * rising))
         moving = (n > 1.0) & (dt > 0.0)
-        h = np.where(moving, h / np.where(moving, dt, 1.0), 0.0)[:, None]
-        old = self._table["anchors"][slots]
-        expected = old[:, 0] + old[:, 1] * dt[:, None]
+        h = np.where(moving, h / np.where(moving, dt, 1.0), 0.0)
+        old = self._table["anchors"].take(slots, axis=0).T.copy()
+        expected, velocity = old[:6] + old[6:] * dt, old[6:]
         miss = place - expected
-        self._table["anchors"][slots] = np.stack([expected + g * miss, old[:, 1] + h * miss], axis=1)
+        self._table["anchors"][slots] = np.concatenate((expected + g * miss, velocity + h * miss)).T
 
     def _notice_move(self, slots: Ints) -> None:
+        if not len(slots):
+            return
         table = self._table
-        way = (table["anchors"][slots, 0] - table["origin"][slots]).reshape(-1, 3, 2)
-        length = np.hypot(way[..., 0] * self._aspect, way[..., 1])
-        least = self._options.least_move * table["shape"][slots, 0]
-        table["moved"][slots] = np.minimum(length[:, 0], length[:, 2]) > least
+        way = table["anchors"].take(slots, axis=0)[:, :6] - table["origin"].take(slots, axis=0)
+        bottom, top = (np.hypot(way[:, x] * self._aspect, way[:, x + 1]) for x in (0, 4))
+        least = self._options.least_move * table["shape"][:, 0][slots]
+        table["moved"][slots] = np.minimum(bottom, top) > least
 
     def _bottom(self, slots: Ints, box: Floats, dt: Floats, first: Bools, at: Instant) -> Floats:
         """Where the feet are: the box's bottom, or the last good height below its top where the bottom is hidden.
@@ -233,12 +241,11 @@ class Scene:
         the width stayed: a thing that goes away shrinks both ways.
         """
         table, options = self._table, self._options
-        old = table["shape"][slots]
-        good, top = old[:, 0], table["anchors"][slots, 0, 5]
-        new = np.stack([box[:, 3] - box[:, 1], (box[:, 2] - box[:, 0]) * self._aspect], axis=1)
-        height, width = new[:, 0], new[:, 1]
-        low = ~first & (height < options.hidden_ratio * good) & (width > options.hidden_ratio * old[:, 1])
-        tall = ~first & (options.hidden_ratio * height > good) & (options.hidden_ratio * width < old[:, 1])
+        good, broad = table["shape"].take(slots, axis=0).T
+        top = table["anchors"][:, 5][slots]
+        height, width = box[:, 3] - box[:, 1], (box[:, 2] - box[:, 0]) * self._aspect
+        low = ~first & (height < options.hidden_ratio * good) & (width > options.hidden_ratio * broad)
+        tall = ~first & (options.hidden_ratio * height > good) & (options.hidden_ratio * width < broad)
         smooth = np.abs(box[:, 1] - top) < 0.1 * good + 0.5 * good * dt
         waited_s = (at.stream_ns - table["good_ns"][slots]) / NS_PER_S
         patient = waited_s < options.hidden_limit_s
@@ -249,24 +256,24 @@ class Scene:
         # Suddenly taller but no wider is two people in one box: its height says nothing of either.
         odd = hidden | (tall & (waited_s < options.merged_limit_s))
         table["good_ns"][slots[~odd]] = at.stream_ns
-        share = np.where(first, 1.0, 1.0 - np.exp(-dt / options.height_tau_s))[:, None]
-        blended = old + share * (new - old)
-        blended[odd, 0] = good[odd]
-        table["shape"][slots] = blended
+        share = np.where(first, 1.0, 1.0 - np.exp(-dt / options.height_tau_s))
+        table["shape"][:, 0][slots] = np.where(odd, good, good + share * (height - good))
+        table["shape"][:, 1][slots] = broad + share * (width - broad)
         return np.where(hidden, box[:, 1] + good, box[:, 3])
 
     def _record(self, slots: Ints, at: Instant) -> None:
         table = self._table
         due = slots[at.stream_ns - table["trace_ns"][slots] >= _TRACE_STEP_NS]
-        row = table["trace_rows"][due] % _TRACE_ROWS
-        table["trace"][due, row, 0] = at.stream_s
-        table["trace"][due, row, 1:] = table["anchors"][due, 0]
+        sights = np.empty((len(due), 7))
+        sights[:, 0], sights[:, 1:] = at.stream_s, table["anchors"].take(due, axis=0)[:, :6]
+        trace, here = table.cells("trace", due, table["trace_rows"][due] % _TRACE_ROWS)
+        trace[here] = sights
         table["trace_rows"][due] += 1
         table["trace_ns"][due] = at.stream_ns
 
     def _subjects(self, live: Ints, seen: Bools, gone: Ints) -> Subjects:
         table, slots = self._table, np.concatenate([live, gone])
-        anchors, shape = table["anchors"][slots, 0], table["shape"][slots]
+        anchors, shape = (table[name].take(slots, axis=0) for name in ("anchors", "shape"))
         score = (table["median"][slots] + 0.5) / _SCORE_BINS
         return Subjects(
             key=table["key"][slots],
@@ -279,7 +286,7 @@ class Scene:
             score=score,
             hits=table["hits"][slots],
             born_ns=table["born_ns"][slots],
-            box=table["box"][slots],
+            box=table["box"].take(slots, axis=0),
             height=shape[:, 0],
             width=shape[:, 1],
             bottom=anchors[:, 0:2],
@@ -296,11 +303,10 @@ class Scene:
         return np.asarray(table["tracked"][slots] & moved & whole & (score >= options.least_score))
 
     def _trace(self, slot: int, anchor: str, seconds: float) -> tuple[tuple[float, float, float], ...]:
-        rows = self._table["trace"][slot]
-        rows = rows[~np.isnan(rows[:, 0])]
-        if not len(rows):
+        rows, taken = self._table["trace"][slot], int(self._table["trace_rows"][slot])
+        if not taken:
             return ()
-        rows = rows[np.argsort(rows[:, 0], kind="stable")]
+        oldest = taken % _TRACE_ROWS if taken > _TRACE_ROWS else 0
+        rows = np.concatenate((rows[oldest:taken], rows[:oldest]))
         recent = rows[rows[:, 0] >= rows[-1, 0] - seconds]
-        place = recent[:, _ANCHORS[anchor]]
-        return tuple((float(t), float(x), float(y)) for t, (x, y) in zip(recent[:, 0], place, strict=True))
+        return tuple((t, x, y) for t, x, y in recent[:, _TRACED[anchor]].tolist())

@@ -13,7 +13,7 @@ class SlotTable:
     """Named columns that grow with the highest slot in use.
 
     `columns` maps a name to the value a fresh slot has; a column may have inner dimensions (`np.zeros(4)`). Columns are
-    read and written as `table["name"][slots]`.
+    read and written as `table["name"][slots]`; whole rows are read faster by `table["name"].take(slots, axis=0)`.
     """
 
     def __init__(self, columns: Mapping[str, Any], capacity: int = 64) -> None:
@@ -37,6 +37,14 @@ class SlotTable:
         for name, column in self._columns.items():
             self._columns[name] = np.concatenate([column, self._block(self._fresh[name], more)])
         self._capacity += more
+
+    def cells(self, name: str, slots: NDArray[np.int64], inner: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """A column of rows laid end to end, and where in it the elements `[slots, inner]` lie.
+
+        One index into this is several times as fast as two into the column.
+        """
+        column = self._columns[name]
+        return column.reshape(-1, *column.shape[2:]), slots * column.shape[1] + inner
 
     def reset(self, slots: NDArray[np.int64]) -> None:
         """Give `slots` the values of fresh ones."""

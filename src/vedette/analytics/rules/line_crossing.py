@@ -94,7 +94,7 @@ class LineCrossing(SubjectRule):
         self._table.reach(subjects.slot)
         rows = np.flatnonzero(subjects.seen)
         if len(rows):
-            place = self.anchors_square(now)[rows]
+            place = self.anchors_square(now).take(rows, axis=0)
             distance = line.signed_distance(place)
             self._pass(now, rows, place, distance)
             if self._options.dedup_s:
@@ -114,7 +114,7 @@ class LineCrossing(SubjectRule):
     def _pass(self, now: Observations, rows: Ints, place: Floats, distance: Floats) -> None:
         """Note where paths since the last detection met the line."""
         table, slots = self._table, now.subjects.slot[rows]
-        before, before_distance = table["place"][slots], table["distance"][slots]
+        before, before_distance = table["place"].take(slots, axis=0), table["distance"][slots]
         dx, dy = place[:, 0] - before[:, 0], place[:, 1] - before[:, 1]
         # A path that meets the line is at least as long as the ways to the line from both of its ends together.
         # Comparisons with the NaN of a first sight are false.
@@ -143,12 +143,14 @@ class LineCrossing(SubjectRule):
         table, subjects = self._table, now.subjects
         slots = subjects.slot[rows]
         band = self._options.band * subjects.height[rows]
-        zone = np.where(np.abs(distance) > band, np.sign(distance), 0.0).astype(np.int8)
+        zone = (distance > band).astype(np.int8) - (distance < -band).astype(np.int8)
         home = table["side"][slots]
         at_home = (zone != 0) & ((home == 0) | ((zone == home) & table["open"][slots]))
         self._arrive(slots[at_home], zone[at_home])
         table["stay"][slots[zone == 0]] = 0
-        across = slots[(zone != 0) & (home != 0) & (zone != home)]
+        across = slots[zone * home < 0]
+        if not len(across):
+            return
         fresh = across[table["stay"][across] == 0]
         table["stay_ns"][fresh] = now.at.stream_ns
         # A moment that comes twice is one piece of evidence.
@@ -163,6 +165,8 @@ class LineCrossing(SubjectRule):
             self._arrive(np.array([slot]), np.array([side], np.int8))
 
     def _arrive(self, slots: Ints, side: NDArray[np.int8]) -> None:
+        if not len(slots):
+            return
         table = self._table
         table["side"][slots] = side
         for column in ("open", "net", "beyond", "stay"):
