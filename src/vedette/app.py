@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import resource
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 from vedette.analytics.rules.base import RuleContext
 from vedette.analytics.ruleset import RuleSet
@@ -20,7 +23,6 @@ from vedette.engine.pace import Pace
 from vedette.model.errors import OperationError, SourceError, UsageError
 from vedette.model.media import Frame, StreamInfo
 from vedette.model.ports import Detector, Stream
-from vedette.model.step import Step
 from vedette.plugins import source_for
 from vedette.reports.outputs import Ending, Outputs, RuleView, summarise
 from vedette.reports.summary import ModelSummary, Performance, SourceSummary, Summary, Tally
@@ -180,10 +182,11 @@ class _Run:
         """Analyse to the end; the answer is what cut it short, if anything did."""
         failure: OperationError | KeyboardInterrupt | None = None
         try:
-            for step in self._steps(start_s, end_s):
-                self._sink.take(step)
-                if progress:
-                    progress(step.frame.at.stream_s, self._stream.info)
+            for frame in self._stream.frames(start_s, end_s):
+                with _undivided():
+                    analyzed = self._take(frame)
+                if analyzed and progress:
+                    progress(frame.at.stream_s, self._stream.info)
         except (SourceError, KeyboardInterrupt) as error:
             failure = error
         before = self._analyzer.values()
@@ -195,11 +198,12 @@ class _Run:
             return SourceError(_nothing_seen(self._stream.info, start_s, end_s))
         return failure
 
-    def _steps(self, start_s: float, end_s: float | None) -> Iterator[Step]:
-        for frame in self._stream.frames(start_s, end_s):
-            self._seen.take(frame)
-            if self._pace.takes(frame.at):
-                yield self._analyzer.step(frame)
+    def _take(self, frame: Frame) -> bool:
+        self._seen.take(frame)
+        if not self._pace.takes(frame.at):
+            return False
+        self._sink.take(self._analyzer.step(frame))
+        return True
 
     def ending(self, path: str, failure: BaseException | None) -> Ending:
         """The figures of the run."""
@@ -222,15 +226,51 @@ class _Run:
         )
 
     def _performance(self) -> Performance:
-        unit = 1 if sys.platform == "darwin" else 1024
         return Performance(
             wall_s=(self._clock.monotonic_ns() - self._began_ns) / 1e9,
             cpu_s=(self._clock.cpu_ns() - self._cpu_ns) / 1e9,
             frames_decoded=self._seen.frames,
             frames_analyzed=self._analyzer.analyzed,
             inferences=self._analyzer.inferences,
-            peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20,
+            peak_rss_mb=_peak_rss_mb(),
         )
+
+
+@contextmanager
+def _undivided() -> Iterator[None]:
+    """Ctrl-C waits until the block is done, so that all files tell of the same frames; a second one does not wait."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler:
+        yield
+        return
+    pressed = False
+
+    def remember(number: int, stack: FrameType | None) -> None:
+        nonlocal pressed
+        if pressed:
+            signal.default_int_handler(number, stack)
+        pressed = True
+
+    signal.signal(signal.SIGINT, remember)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt
+
+
+def _peak_rss_mb() -> float:
+    """Most memory this process has held. On Linux `ru_maxrss` survives `exec`, so the kernel's own figure is read."""
+    with suppress(OSError), Path("/proc/self/status").open() as status:
+        for line in status:
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
 def _with_present(

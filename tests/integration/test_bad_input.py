@@ -348,7 +348,9 @@ def test_ctrl_c_leaves_what_was_found(impatient: bool, tmp_path: Path) -> None:
             said = Said(running.wait(timeout=30), *running.communicate())
         finally:
             running.kill()
-    assert_one_line(said, 130, "interrupted")
+    # The second Ctrl-C may meet a program that is all but gone; a shell calls both endings 130.
+    assert said.status == 130 or (impatient and said.status == -signal.SIGINT)
+    assert said.err == "vedette: interrupted\n"
     summary = json.loads((out / "summary.json").read_text())
     assert summary["complete"] is False
     assert summary["note"].startswith("interrupted after ")
@@ -364,5 +366,5 @@ def _wait_for(path: Path, running: subprocess.Popen[str]) -> None:
     for _ in range(600):
         if path.exists() and path.stat().st_size:
             return
-        assert running.poll() is None, "the program ended by itself"
+        assert running.poll() is None, running.communicate()
         time.sleep(0.05)
