@@ -155,9 +155,14 @@ class Perception:
 
     def _due(self, at: Instant, motion: Motion, tracks: Tracks) -> bool:
         options = self._options
-        if options.mode == "whole" or options.view == "moving" or self._looked_ns is None:
-            return True
         now_ns = at.stream_ns
+        if self._looked_ns is None:
+            self._moved_ns = self._fruitful_ns = self._odd_since_ns = now_ns
+            return True
+        if options.mode == "whole" or options.view == "moving":
+            return True
+        if not len(motion.boxes):
+            self._odd_since_ns = now_ns
         if len(tracks) or (len(motion.boxes) and now_ns - self._moved_ns > options.doubt_s * NS_PER_S):
             self._fruitful_ns = now_ns
         if len(motion.boxes) or motion.upset:
