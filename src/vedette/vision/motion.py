@@ -25,7 +25,8 @@ _PIXELS = 320 * 180
 class MotionOptions:
     """How motion is found.
 
-    memory_s      time constant of the background; what stands still longer fades into it
+    memory_s      time constant of the background. What stands still has faded into it after a tenth of that: MOG2
+                  counts a colour as background once it makes up a tenth of what it remembers of a pixel
     settle_s      while the model is younger than this it learns faster, so that a first picture with people in it heals
     threshold     squared distance from the background, in variances, beyond which a pixel moves
     global_share  when more of the picture than this changes at once, the light or the camera changed, not the scene
