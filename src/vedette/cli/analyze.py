@@ -61,6 +61,7 @@ def analyze(
 def show(summary: Summary) -> None:
     """Print what was found as a table."""
     from rich.console import Console  # noqa: PLC0415
+    from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
     table = Table(title=None, header_style="bold")
@@ -69,7 +70,7 @@ def show(summary: Summary) -> None:
     for name, rule in summary.rules.items():
         directed = rule.type == "line_crossing"
         counts = [str(rule.counts[way]) if directed else "" for way in ("forward", "backward")]
-        table.add_row(name, rule.type, *counts, str(rule.events))
+        table.add_row(escape(name), rule.type, *counts, str(rule.events))
     console = Console()
     if summary.rules:
         console.print(table)

@@ -57,7 +57,8 @@ def _draw(scene: str, folder: Path, seconds: float, seed: int) -> Truth:
     from vedette.simulator.render import simulate  # noqa: PLC0415
 
     typer.echo(f"{scene}: drawing {seconds:g} s")
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("Drawing", total=None)
         truth = simulate(
             scene,

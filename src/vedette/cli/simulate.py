@@ -67,7 +67,8 @@ def simulate(
         width, height = parse_size(size)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("Drawing", total=None)
 
         def progress(done: int, total: int) -> None:
