@@ -11,6 +11,7 @@ from vedette.model.detections import Bools, Floats
 from vedette.model.geometry import Point, Polygon
 
 _CELLS: Final = 512
+_FLAT = 1e-24
 _SLACK: Final = 1e-6
 _NARROW: Final = 0.25
 """A band along the border never takes more than this share of the zone's narrow side."""
@@ -70,7 +71,8 @@ class ZoneShape:
         edge = self._step[None]
         offset = self._start[None] - start[:, None, :]
         cross = path[..., 0] * edge[..., 1] - path[..., 1] * edge[..., 0]
-        flat = cross == 0.0
+        # Parallel, or a path too short to meet anything: dividing by its cross product would overflow.
+        flat = np.abs(cross) < _FLAT
         safe = np.where(flat, 1.0, cross)
         along_path = (offset[..., 0] * edge[..., 1] - offset[..., 1] * edge[..., 0]) / safe
         along_edge = (offset[..., 0] * path[..., 1] - offset[..., 1] * path[..., 0]) / safe
