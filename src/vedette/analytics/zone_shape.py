@@ -11,7 +11,7 @@ from vedette.model.detections import Bools, Floats
 from vedette.model.geometry import Point, Polygon
 
 _CELLS: Final = 512
-_FLAT = 1e-24
+_FLAT: Final = 1e-24
 _SLACK: Final = 1e-6
 _NARROW: Final = 0.25
 """A band along the border never takes more than this share of the zone's narrow side."""

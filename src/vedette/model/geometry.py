@@ -116,6 +116,7 @@ class Polygon:
         x, y = points[:, 0:1], points[:, 1:2]
         (ax, ay), (bx, by) = self.vertices.T, self._next.T
         spans = (ay > y) != (by > y)
-        rise = np.where(by == ay, 1.0, by - ay)
-        at_x = ax + (y - ay) * (bx - ax) / rise
-        return np.asarray((spans & (x < at_x)).sum(axis=1) % 2 == 1)
+        # Left of the edge, without dividing by its rise, which may be as small as numbers go.
+        turn = (bx - ax) * (y - ay) - (x - ax) * (by - ay)
+        left = np.where(by > ay, turn > 0.0, turn < 0.0)
+        return np.asarray((spans & left).sum(axis=1) % 2 == 1)
