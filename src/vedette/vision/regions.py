@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vedette.model.detections import Bools, Detections, Floats, Ints
+from vedette.model.detections import Detections, Floats, Ints
 from vedette.model.labels import MOVER, group_of
 from vedette.model.media import Frame, Image
 
@@ -37,15 +37,6 @@ class Region:
     def cut(self, frame: Frame) -> Image:
         """The pixels, not copied."""
         return frame.image[self.top : self.bottom, self.left : self.right]
-
-    def contains(self, boxes: Floats) -> Bools:
-        """(n,) which of (n, 4) pixel boxes lie wholly inside."""
-        return np.asarray(
-            (boxes[:, 0] >= self.left)
-            & (boxes[:, 1] >= self.top)
-            & (boxes[:, 2] <= self.right)
-            & (boxes[:, 3] <= self.bottom)
-        )
 
 
 def gather(answers: Sequence[tuple[Region, Detections]], width: int, height: int) -> Detections:

@@ -141,8 +141,3 @@ def test_a_square_lies_in_the_picture(x: float, y: float, side: float, width: in
     assert 0 <= region.top < region.bottom <= height
     assert region.right - region.left == min(round(side), width)
     assert region.bottom - region.top == min(round(side), height)
-
-
-def test_what_a_region_contains() -> None:
-    boxes = np.array([[10.0, 10, 490, 490], [10, 10, 510, 490], [0, 0, 500, 500]])
-    assert LEFT.contains(boxes).tolist() == [True, False, True]
