@@ -36,8 +36,8 @@ class SceneOptions:
                       height; 0 asks for nothing. What never moves is furniture, however sure the detector is of it
     least_score       nor is it while the median of its scores is lower: parts of things and passing shapes start
                       tracks too, but the detector does not stay sure of them
-    whole             nor, if its class is one of these, before it was seen once without being cut by the top or a side
-                      of the picture: an arm that reaches in looks like a person whose head nobody saw
+    whole             nor, if its class is one of these, before it was seen for `whole_s` uncut by the top or a
+                      side of the picture: an arm that reaches in looks like a person whose head nobody saw
     """
 
     anchor_tau_s: float = 0.15
@@ -49,6 +49,7 @@ class SceneOptions:
     least_move: float = 0.0
     least_score: float = 0.0
     whole: frozenset[str] = frozenset()
+    whole_s: float = 0.35
 
 
 class Scene:
@@ -74,7 +75,7 @@ class Scene:
                 "track": np.int64(0),
                 "tracked": np.bool_(False),
                 "moved": np.bool_(False),
-                "whole": np.bool_(False),
+                "whole_s": np.float64(0.0),
                 "born_ns": np.int64(0),
                 "hits": np.int64(0),
                 "last_ns": np.int64(0),
@@ -169,8 +170,9 @@ class Scene:
         self._vote(slots, tracks.label[rows], tracks.score[rows])
         table["origin"][slots[first]] = table["anchors"][slots[first], :6]
         if self._options.whole:
-            edge = _WHOLE_MARGIN
-            table["whole"][slots] |= (box[:, 0] > edge) & (box[:, 1] > edge) & (box[:, 2] < 1.0 - edge)
+            rim = _WHOLE_MARGIN
+            uncut = (box[:, 0] > rim) & (box[:, 1] > rim) & (box[:, 2] < 1.0 - rim) & ~first
+            table["whole_s"][slots] += np.where(uncut, dt, 0.0)
         if self._options.least_move > 0.0:
             self._notice_move(slots[~table["moved"][slots]])
         self._record(slots, at)
@@ -299,7 +301,7 @@ class Scene:
     def _confirmed(self, slots: Ints, score: Floats) -> Bools:
         table, options = self._table, self._options
         moved = table["moved"][slots] | (options.least_move <= 0.0)
-        whole = table["whole"][slots] | ~self._to_be_whole[table["label"][slots]]
+        whole = (table["whole_s"][slots] >= options.whole_s) | ~self._to_be_whole[table["label"][slots]]
         return np.asarray(table["tracked"][slots] & moved & whole & (score >= options.least_score))
 
     def _trace(self, slot: int, anchor: str, seconds: float) -> tuple[tuple[float, float, float], ...]:

@@ -24,7 +24,16 @@ _EXAMPLE: Final = "sim:shop-entrance?seed=1&seconds=60&fps=10&size=1280x720&peop
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimOptions:
-    """Settings of a simulated scene; what the address says goes before what stands here."""
+    """Settings of a simulated scene; what the address says goes before what stands here.
+
+    seed     who comes and what they do; the same seed gives the same video
+    seconds  length
+    fps      frames a second
+    size     WIDTHxHEIGHT in pixels
+    people   how many are in view on average; each scene has its own default
+    light    `day`, `dusk` or `night`
+    noise    standard deviation of the sensor's noise in grey levels; by default what suits the light
+    """
 
     seed: int = 1
     seconds: float = 60.0
