@@ -39,6 +39,7 @@ class PerceptionOptions:
     awake_s    after motion, the picture stays watched for so long
     stride     what is followed is looked at again when it may have moved by this share of its size
     rest_s     and at the latest after so long
+    least_s    but never sooner than this: nothing is gained by more than a dozen looks a second
     fresh_s    motion that no followed object accounts for is looked at after so long
     doubt_s    what moves for so long without anything being found (leaves, a flag) is looked at now and then only
     search_s   how often that is, and how often something lost from sight is looked for where nothing moves
@@ -54,6 +55,7 @@ class PerceptionOptions:
     awake_s: float = 0.3
     stride: float = 0.35
     rest_s: float = 0.25
+    least_s: float = 0.07
     fresh_s: float = 0.15
     doubt_s: float = 1.5
     search_s: float = 0.25
@@ -177,6 +179,8 @@ class Perception:
     def _worth_it(self, at: Instant, motion: Motion, tracks: Tracks) -> bool:
         """Whether something new moves, or what is followed may have gone far enough for another look."""
         waited_s = (at.stream_ns - (self._looked_ns or 0)) / NS_PER_S
+        if waited_s < self._options.least_s:
+            return False
         if waited_s >= self._options.rest_s or (tracks.state == TrackState.TENTATIVE).any():
             return True
         if self._paths.fastest(tracks) * waited_s >= self._options.stride:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 import cv2
@@ -155,7 +156,7 @@ def test_what_moves_is_not_looked_at_in_every_frame_and_still_there_in_every_fra
 
 
 def test_the_faster_it_moves_the_more_often_it_is_looked_at() -> None:
-    slow, fast = (film(lambda t, v=v: [walker(t, speed=v)], 3.0, fps=25) for v in (0.02, 0.25))  # type: ignore[misc]
+    slow, fast = (film(lambda t, v=v: [walker(t, speed=v)], 2.0, fps=25) for v in (0.02, 0.4))  # type: ignore[misc]
     assert len(fast.looks()) > 1.5 * len(slow.looks())
 
 
@@ -351,3 +352,9 @@ def test_a_change_of_size_on_the_way_does_no_harm() -> None:
         sight = perception.perceive(Frame(image, instant(index / 10), index), tracks)
         tracks = tracker.update(sight.detections, instant(index / 10))
     assert len(tracks) == 1
+
+
+def test_more_than_a_dozen_looks_a_second_are_never_taken() -> None:
+    run = film(lambda t: [walker(t, speed=0.4)], 2.0, fps=50)
+    looks = run.looks()
+    assert min(b - a for a, b in pairwise(looks)) >= 0.07
