@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from typing import Any, ClassVar, Literal
 
@@ -107,7 +107,7 @@ class Draft:
     direction_name: str | None = None
     value: float | None = None
     any_age: bool = False
-    not_before_ns: int = field(default=0)
+    not_before_ns: int = 0
     opens: bool = False
     closes: bool = False
 
@@ -160,14 +160,16 @@ class SubjectRule(ABC):
 
     def eligible(self, now: Observations) -> Bools:
         """(n,) subjects that may be judged at this moment."""
+        old_enough = now.at.stream_ns - now.subjects.born_ns >= self._common.min_age_s * NS_PER_S
+        return self._eligible_at_any_age(now) & old_enough
+
+    def _eligible_at_any_age(self, now: Observations) -> Bools:
         subjects, options = now.subjects, self._common
         allowed = subjects.confirmed & self.wanted(subjects)
         if options.min_score > 0.0:
             allowed &= subjects.score >= options.min_score
         if options.min_size > 0.0 or options.max_size is not None:
             allowed &= (subjects.height >= options.min_size) & (subjects.height <= (options.max_size or np.inf))
-        if options.min_age_s > 0.0:
-            allowed &= now.at.stream_ns - subjects.born_ns >= options.min_age_s * NS_PER_S
         return allowed
 
     def wanted(self, subjects: Subjects) -> Bools:
@@ -203,7 +205,7 @@ class SubjectRule(ABC):
     def _release(self, now: Observations) -> list[RuleEvent]:
         subjects = now.subjects
         row_of = {slot: row for row, slot in enumerate(subjects.slot.tolist())}
-        eligible = self.eligible(now)
+        any_age, of_age = self._eligible_at_any_age(now), self.eligible(now)
         events: list[RuleEvent] = []
         kept: list[Draft] = []
         waiting: set[int] = set()
@@ -211,7 +213,7 @@ class SubjectRule(ABC):
             row = row_of.get(draft.slot)
             if row is None:
                 continue
-            if self._due(draft, now, row, eligible):
+            if self._due(draft, now, row, any_age if draft.any_age else of_age):
                 events.extend(self._publish(draft, now, row))
             elif not subjects.gone[row] and not self._pointless(draft, waiting):
                 kept.append(draft)
@@ -225,19 +227,10 @@ class SubjectRule(ABC):
             return draft.slot in self._opened
         if draft.not_before_ns > now.at.stream_ns and not now.subjects.gone[row]:
             return False
-        return bool(eligible[row]) or (draft.any_age and self._eligible_at_any_age(now, row))
+        return bool(eligible[row])
 
     def _pointless(self, draft: Draft, waiting: set[int]) -> bool:
         return draft.closes and draft.slot not in self._opened and draft.slot not in waiting
-
-    def _eligible_at_any_age(self, now: Observations, row: int) -> bool:
-        subjects, options = now.subjects, self._common
-        return bool(
-            subjects.confirmed[row]
-            and self.wanted(subjects)[row]
-            and subjects.score[row] >= options.min_score
-            and options.min_size <= subjects.height[row] <= (options.max_size or np.inf)
-        )
 
     def _allowed(self, draft: Draft) -> bool:
         """Whether schedule and cooldown let the draft become an event; if so, the cooldown starts."""
