@@ -72,20 +72,23 @@ class Paths:
     def __init__(self) -> None:
         self._boxes: dict[int, Floats] = {}
         self._speeds: dict[int, Floats] = {}
-        self._at_ns = 0
+        self._measured_ns = 0
         self._now_ns = 0
+        self._step_s = 0.0
 
-    def follow(self, tracks: Tracks, *, measured: bool) -> None:
-        """Take in the tracks as of the frame before; `measured` says that it was looked at."""
+    def follow(self, tracks: Tracks, at: Instant, *, measured: bool) -> None:
+        """Go on to the frame at `at`, with the tracks as of the one before; `measured` says that it was looked at."""
+        before_ns, self._now_ns = self._now_ns, at.stream_ns
+        self._step_s = (at.stream_ns - before_ns) / NS_PER_S
         if not measured:
             return
-        elapsed_s = (self._now_ns - self._at_ns) / NS_PER_S
+        elapsed_s = (before_ns - self._measured_ns) / NS_PER_S
         seen = dict(zip(tracks.id[tracks.seen].tolist(), tracks.box[tracks.seen], strict=True))
         old = self._boxes
         self._speeds = {
             track: (box - old[track]) / elapsed_s for track, box in seen.items() if track in old and elapsed_s > 0.0
         }
-        self._boxes, self._at_ns = seen, self._now_ns
+        self._boxes, self._measured_ns = seen, before_ns
 
     def fastest(self, tracks: Tracks) -> float:
         """Greatest speed of any track in its own sizes a second; infinite while that of one is not known yet."""
@@ -98,22 +101,16 @@ class Paths:
         dx, dy = (self._speeds[track][:2] + self._speeds[track][2:]) / 2
         return float(max(abs(dx) / max(box[2] - box[0], 1e-3), abs(dy) / max(box[3] - box[1], 1e-3)))
 
-    def carry(self, tracks: Tracks, at: Instant, moving: Bools) -> Detections:
+    def carry(self, tracks: Tracks, moving: Bools) -> Detections:
         """Where the tracks seen in the frame before are now: on their way where something moves, else still there."""
-        elapsed_s = (at.stream_ns - self._now_ns) / NS_PER_S
-        self._now_ns = at.stream_ns
         still = np.zeros(4)
         steps = [
             self._speeds.get(track, still) if moves else still
             for track, moves in zip(tracks.id.tolist(), moving.tolist(), strict=True)
         ]
-        box = np.clip(tracks.box + elapsed_s * np.array(steps).reshape(-1, 4), 0.0, 1.0)
+        box = np.clip(tracks.box + self._step_s * np.array(steps).reshape(-1, 4), 0.0, 1.0)
         seen = tracks.seen
         return Detections(box[seen], tracks.score[seen], tracks.label[seen], tracks.names)
-
-    def looked(self, at: Instant) -> None:
-        """The present frame is looked at."""
-        self._now_ns = at.stream_ns
 
 
 class Perception:
@@ -139,12 +136,11 @@ class Perception:
     def perceive(self, frame: Frame, tracks: Tracks) -> Sight:
         """Objects in `frame`. Boxes of things that stand still are carried on between two looks."""
         motion = self._motion.look(frame)
-        self._paths.follow(tracks, measured=self._fresh)
+        self._paths.follow(tracks, frame.at, measured=self._fresh)
         self._fresh = self._due(frame.at, motion, tracks)
         if not self._fresh:
-            return Sight(self._paths.carry(tracks, frame.at, motion.share_in(tracks.box) > 0.0))
+            return Sight(self._paths.carry(tracks, motion.share_in(tracks.box) > 0.0))
         self._looked_ns = frame.at.stream_ns
-        self._paths.looked(frame.at)
         regions = self._regions(frame, motion, tracks)
         answers = self._detector.detect([region.cut(frame) for region in regions])
         named = [self._named(answer) for answer in answers]
@@ -240,9 +236,7 @@ class Perception:
 
     def _believed(self, found: Detections, motion: Motion, tracks: Tracks) -> Detections:
         """Leave out what neither moves nor belongs to a track; from overhead, add what moves and was not found."""
-        if self._options.view == "moving":
-            return found
-        if not motion.settled:
+        if self._options.view == "moving" or not motion.settled:
             return found
         moves = motion.share_in(found.box) >= self._options.moved
         found = found.where(moves | _claimed(found.box, tracks))
