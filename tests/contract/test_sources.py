@@ -131,7 +131,7 @@ class TestWholeFile:
         assert len(packets) == FRAMES
         assert packets[0].key
         assert all(packet.data for packet in packets)
-        assert all(a.dts < b.dts for a, b in itertools.pairwise(packets))
+        assert all(a.dts_ns < b.dts_ns for a, b in itertools.pairwise(packets))
 
 
 class TestWindow:
@@ -468,4 +468,4 @@ class TestLive:
         stream.close()
         assert list(packets) == []
         assert any(packet.key for packet in some)
-        assert all(a.dts < b.dts for a, b in itertools.pairwise(some))
+        assert all(a.dts_ns < b.dts_ns for a, b in itertools.pairwise(some))

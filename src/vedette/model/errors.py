@@ -8,7 +8,15 @@
         │   └── SourceLost       it was open and ended before its time; what was read stays valid
         ├── WeightsError         a model file is missing, damaged or not of the stated form
         ├── DetectorError        a model loaded but its answer does not fit its declaration
-        └── OutputError          a result cannot be written
+        ├── OutputError          a result cannot be written
+        ├── StorageError         a storage folder does not take or give what it should
+        │   ├── StorageFull      no room is left
+        │   ├── StorageGone      the disk has vanished, is another one, or may only be read
+        │   ├── FileExists       a file of that name is there already
+        │   └── FileMissing      a file that should be there is not
+        ├── DatabaseError        the database does not answer, or is damaged
+        │   └── DatabaseBusy     it is locked by somebody else; asking again may help
+        └── BusError             the processes cannot reach each other
 
 Adapters map foreign errors to these once, at their own border.
 """
@@ -48,3 +56,35 @@ class DetectorError(OperationError):
 
 class OutputError(OperationError):
     """A result cannot be written."""
+
+
+class StorageError(OperationError):
+    """A storage folder does not take or give what it should."""
+
+
+class StorageFull(StorageError):
+    """No room is left."""
+
+
+class StorageGone(StorageError):
+    """The disk has vanished, is another one, or may only be read."""
+
+
+class FileExists(StorageError):
+    """A file of that name is there already."""
+
+
+class FileMissing(StorageError):
+    """A file that should be there is not."""
+
+
+class DatabaseError(OperationError):
+    """The database does not answer, or is damaged."""
+
+
+class DatabaseBusy(DatabaseError):
+    """The database is locked by somebody else; asking again may help."""
+
+
+class BusError(OperationError):
+    """The processes cannot reach each other."""

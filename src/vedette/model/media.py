@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,21 +13,55 @@ from vedette.model.time import Instant
 Image = NDArray[np.uint8]
 """A picture, shape (height, width, 3), blue-green-red, 0..255."""
 
+Medium = Literal["video", "audio"]
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """What a decoder or a player must know before the first packet.
+
+    name           FFmpeg's name: `h264`, `hevc`, `mjpeg`, `aac`, `pcm_mulaw`, `pcm_alaw`...
+    extradata      parameter sets in Annex B form (H.264, H.265), the AudioSpecificConfig (AAC), or nothing
+    width, height  pixels; 0 for sound
+    rate, channels samples a second and channels; 0 for pictures
+    """
+
+    name: str
+    extradata: bytes = field(default=b"", repr=False)
+    width: int = 0
+    height: int = 0
+    rate: int = 0
+    channels: int = 0
+
+    @property
+    def medium(self) -> Medium:
+        """`video` or `audio`."""
+        return "audio" if self.rate else "video"
+
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One compressed access unit of one stream.
+    """One compressed access unit of one stream, in decoding order.
 
-    camera and stream name where it came from; `pts` and `dts` count ticks of `time_base_s` seconds.
+    camera, stream  where it came from; sound has the stream of the pictures it belongs to
+    data    H.264 and H.265 in Annex B form, everything else as FFmpeg hands it over
+    at      when it was captured; `at.stream_ns` is its presentation time
+    dts_ns  when it has to be decoded, stream time; increases strictly within a run and medium (it may be negative)
+    key     decoding can begin here
+    codec   the same object from packet to packet while nothing changes
+    number  counts the packets of the run from 0, so that whoever gets them over a lossy way sees what is missing
+    run     the run it belongs to: one unbroken connection to a camera. 0 where nobody records
     """
 
     camera: str
     stream: str
     data: bytes = field(repr=False)
-    pts: int
-    dts: int
-    time_base_s: float
+    at: Instant
+    dts_ns: int
     key: bool
+    codec: Codec
+    number: int = 0
+    run: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,16 +11,23 @@ import av.error
 from av.video.codeccontext import VideoCodecContext
 
 from vedette.model.errors import SourceError
-from vedette.model.media import Image, Packet, StreamInfo
+from vedette.model.media import Codec, Image, Packet, StreamInfo
+from vedette.model.time import NS_PER_S, Instant
 from vedette.video.writer import TICKS_PER_S, configure, encoders, planes
 
 
 class PacketEncoder:
-    """H.264 in Annex B form, parameter sets with every keyframe. Raises SourceError where that cannot be encoded."""
+    """H.264 in Annex B form, parameter sets with every keyframe. Raises SourceError where that cannot be encoded.
 
-    def __init__(self, info: StreamInfo) -> None:
+    utc_ns  when the first picture was captured
+    """
+
+    def __init__(self, info: StreamInfo, utc_ns: int = 0) -> None:
         self._info = info
+        self._utc_ns = utc_ns
         self._context = self._open()
+        self._codec = Codec("h264", b"", info.width, info.height)
+        self._number = 0
 
     def encode(self, image: Image, at_s: float) -> Iterator[Packet]:
         """The packets that are ready once `image` has been taken in."""
@@ -58,7 +65,9 @@ class PacketEncoder:
         for packet in coded:
             pts = packet.pts or 0
             dts = pts if packet.dts is None else packet.dts
+            at_ns, dts_ns = (round(ticks * NS_PER_S / TICKS_PER_S) for ticks in (pts, dts))
             yield Packet(
-                camera=self._info.name, stream="main", data=bytes(packet), pts=pts, dts=dts,
-                time_base_s=1 / TICKS_PER_S, key=packet.is_keyframe,
+                camera=self._info.name, stream="main", data=bytes(packet), at=Instant(at_ns, self._utc_ns + at_ns),
+                dts_ns=dts_ns, key=packet.is_keyframe, codec=self._codec, number=self._number,
             )  # fmt: skip
+            self._number += 1

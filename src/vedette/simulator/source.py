@@ -86,7 +86,7 @@ class SimStream:
 
     def packets(self) -> Iterator[Packet]:
         """The scene as H.264, encoded on the fly. Raises SourceError when read a second time."""
-        encoder = PacketEncoder(self._info)
+        encoder = PacketEncoder(self._info, EPOCH_UTC_NS)
         for frame in self.frames():
             yield from encoder.encode(frame.image, frame.at.stream_s)
         yield from encoder.flush()

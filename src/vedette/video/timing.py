@@ -25,6 +25,10 @@ FALLBACK_NS: Final = 40_000_000
 """Frame interval when nothing at all is known of it."""
 FPS_RANGE: Final = (1 / 600, 240.0)
 """Frame rates to believe in a header. The time bases 1000 and 90000, written there by mistake, are none."""
+MAX_OFFSET_NS: Final = 2 * NS_PER_S
+"""No codec shows a picture later than this after it was decoded."""
+LEAST_STEP_NS: Final = 1_000_000
+"""Between the decoding times of two packets whose stamps do not differ."""
 WINDOW_S: Final = 30
 """How long the least delayed arrival is remembered."""
 
@@ -121,6 +125,36 @@ class CaptureTimes:
     def _leaps(self, step: int, waited_ns: int | None) -> bool:
         limit = max(round(LEAP_S * NS_PER_S), LEAP_FRAMES * self.interval_ns)
         return step > limit + (waited_ns or 0)
+
+
+class PacketTimes:
+    """Decoding and capture times of packets, asked for in decoding order.
+
+    Decoding stamps run like the stamps of pictures in presentation order do, so `CaptureTimes` mends them; the
+    presentation time of a packet lies as far behind its decoding time as the source says, which no mending changes.
+    """
+
+    def __init__(self, fps: float = 0.0, utc_ns: int = 0) -> None:
+        self._times = CaptureTimes(fps, utc_ns)
+        self._lead_ns: int | None = None
+        self._dts_ns: int | None = None
+
+    def at(self, pts: int, dts: int, time_base: Fraction, arrival: Arrival | None = None) -> tuple[Instant, int]:
+        """When the picture of a packet was captured, and its decoding time in ns of stream time, never twice the same.
+
+        pts, dts   its stamps in ticks of `time_base` seconds
+        arrival    when it came in, for live streams
+        """
+        offset_ns = min(max(0, round((pts - dts) * time_base * NS_PER_S)), MAX_OFFSET_NS)
+        if self._lead_ns is None:
+            self._lead_ns = offset_ns
+        decoded = self._times.at(dts, time_base, arrival)
+        dts_ns = decoded.stream_ns - self._lead_ns
+        if self._dts_ns is not None:
+            dts_ns = max(dts_ns, self._dts_ns + LEAST_STEP_NS)
+        self._dts_ns = dts_ns
+        shift = dts_ns - decoded.stream_ns + offset_ns
+        return decoded.shifted(shift), dts_ns
 
 
 class _Wall:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -19,8 +20,9 @@ from vedette.model.media import Frame, Packet, StreamInfo
 from vedette.model.spec import STRICT, Spec
 from vedette.model.time import NS_PER_S
 from vedette.video.decoding import Decoder, Numbering, Stamper
+from vedette.video.elementary import AnnexB
 from vedette.video.probe import Probe, absolute, index_until, open_container, probe, shown, video_stream
-from vedette.video.timing import CaptureTimes
+from vedette.video.timing import CaptureTimes, PacketTimes
 
 READ_ERRORS: Final = 100
 """Errors in a row after which a file is given up."""
@@ -102,12 +104,15 @@ class FileStream:
     def packets(self) -> Iterator[Packet]:
         """Compressed packets in decoding order. Raises SourceLost where the file breaks off."""
         self._claim()
-        base = float(self._stream.time_base or 0)
-        stamper = Stamper(base, self.info.fps)
-        for packet in self._demux():
-            if packet.size:
-                pts, dts = stamper.stamps(packet)
-                yield Packet(self.info.name, "main", bytes(packet), pts, dts, base, packet.is_keyframe)
+        base = self._stream.time_base or Fraction(0)
+        stamper = Stamper(float(base), self.info.fps)
+        times = PacketTimes(self.info.fps, self._found.utc_ns)
+        annex_b = AnnexB(self._stream)
+        for number, packet in enumerate(packet for packet in self._demux() if packet.size):
+            at, dts_ns = times.at(*stamper.stamps(packet), base)
+            key = packet.is_keyframe
+            if data := annex_b.data(packet):
+                yield Packet(self.info.name, "main", data, at, dts_ns, key, annex_b.codec, number)
         self._check_end()
 
     def frames(self, start_s: float = 0.0, end_s: float | None = None) -> Iterator[Frame]:

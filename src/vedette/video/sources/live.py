@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Final, TypeAlias
 
 import av
@@ -18,7 +19,8 @@ from vedette.model.media import Frame, Packet, StreamInfo
 from vedette.model.ports import Clock
 from vedette.model.time import NS_PER_S
 from vedette.video.decoding import Decoder, Stamper
-from vedette.video.timing import Arrival, CaptureTimes, plausible
+from vedette.video.elementary import AnnexB
+from vedette.video.timing import Arrival, CaptureTimes, PacketTimes, plausible
 
 BACKLOG: Final = 512
 """Packets that wait at most. When it is full the reader waits too, and the network holds the camera back."""
@@ -93,12 +95,18 @@ class LiveStream:
     def packets(self) -> Iterator[Packet]:
         """Compressed packets in decoding order, none left out. Raises SourceLost where the stream breaks off."""
         self._start()
-        base = float(self._stream.time_base or 0)
-        stamper = Stamper(base, self._info.fps)
+        base = self._stream.time_base or Fraction(0)
+        stamper = Stamper(float(base), self._info.fps)
+        times = PacketTimes(self._info.fps)
+        annex_b = AnnexB(self._stream)
+        number = 0
         while (item := self._take()) is not None:
-            packet = item[0]
-            pts, dts = stamper.stamps(packet)
-            yield Packet(self._name, "main", bytes(packet), pts, dts, base, packet.is_keyframe)
+            packet, arrival = item
+            at, dts_ns = times.at(*stamper.stamps(packet), base, arrival)
+            key = packet.is_keyframe
+            if data := annex_b.data(packet):
+                yield Packet(self._name, "main", data, at, dts_ns, key, annex_b.codec, number)
+            number += 1
 
     def frames(self, start_s: float = 0.0, end_s: float | None = None) -> Iterator[Frame]:
         """Decoded frames whose stream time lies in [start_s, end_s). Raises SourceLost where the stream breaks off.

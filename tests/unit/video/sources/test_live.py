@@ -62,7 +62,7 @@ def test_end_is_a_loss_after_all_that_came(clip: Path) -> None:
     stream = stream_of(clip)
     seen: list[int] = []
     with pytest.raises(SourceLost, match="camera broke off: the camera ended it"):
-        seen.extend(packet.dts for packet in stream.packets())
+        seen.extend(packet.dts_ns for packet in stream.packets())
     stream.close()
     stream = stream_of(clip)
     frames: list[Frame] = []
