@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from vedette.config.problems import InvalidConfig, Problem, shortened, worded
-from vedette.config.reading import Document, read
+from vedette.config.reading import Document, Place, read
 from vedette.config.rules import RuleDefinition, RuleReader, options_or_problems
 from vedette.config.units import Units
 from vedette.model.errors import ConfigError
@@ -112,14 +112,23 @@ def _configured(document: Document) -> CameraConfig:
     if not isinstance(document.value, Mapping):
         raise InvalidConfig(document.name, ["must hold keys with values, such as 'rules:' with a list of rules"])
     problems: list[Problem] = []
-    block = _block(document.value, problems)
-    timezone = _timezone(block.timezone, problems)
-    detector = _detector(block.detector or {}, problems)
-    units = _units(block, problems)
-    labels = None if detector is None else _labels_of(detector[1])
-    rules = RuleReader(units, labels, problems).read(block.rules)
-    if problems or detector is None or timezone is None:
+    config = configured(document.value, (), problems)
+    if problems or config is None:
         raise InvalidConfig(document.name, worded(document, problems))
+    return config
+
+
+def configured(given: Mapping[str, object], place: Place, problems: list[Problem]) -> CameraConfig | None:
+    """The camera's block `given`, which stands at `place`; None, and what is wrong added to `problems`, when unsound."""
+    before = len(problems)
+    block = _block(given, place, problems)
+    timezone = timezone_of(block.timezone, place, problems)
+    detector = _detector(block.detector or {}, place, problems)
+    units = _units(block, place, problems)
+    labels = None if detector is None else _labels_of(detector[1])
+    rules = RuleReader(units, labels, problems, place).read(block.rules)
+    if len(problems) > before or detector is None or timezone is None:
+        return None
     return CameraConfig(
         camera=block.camera,
         view=block.view,
@@ -132,45 +141,48 @@ def _configured(document: Document) -> CameraConfig:
     )
 
 
-def _block(given: Mapping[str, object], problems: list[Problem]) -> CameraBlock:
+def _block(given: Mapping[str, object], place: Place, problems: list[Problem]) -> CameraBlock:
     """The block, with defaults in place of keys that are wrong, so that the rest can be looked at too."""
-    block: CameraBlock | None = options_or_problems(_BLOCK, given, (), problems)
+    found: list[Problem] = []
+    block: CameraBlock | None = options_or_problems(_BLOCK, given, place, found)
     if block is None:
-        wrong = {problem.at[0] for problem in problems if problem.at}
+        wrong = {problem.at[len(place)] for problem in found if len(problem.at) > len(place)}
         rest = {key: value for key, value in given.items() if key not in wrong}
-        block = options_or_problems(_BLOCK, rest, (), []) or CameraBlock()
+        block = options_or_problems(_BLOCK, rest, place, []) or CameraBlock()
+    problems.extend(found)
     return block
 
 
-def _units(block: CameraBlock, problems: list[Problem]) -> Units:
+def _units(block: CameraBlock, place: Place, problems: list[Problem]) -> Units:
     try:
         return Units(units=block.units, frame=block.frame)
     except ValueError as error:
-        problems.append(Problem((), str(error), "units" if block.frame is None else "frame"))
+        problems.append(Problem(place, str(error), "units" if block.frame is None else "frame"))
         return Units(units="px", frame=(1, 1))
 
 
-def _timezone(name: str, problems: list[Problem]) -> ZoneInfo | None:
+def timezone_of(name: str, place: Place, problems: list[Problem]) -> ZoneInfo | None:
+    """The time zone called `name`; None, and a problem at `place`, when there is none."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         near = suggestion(name, available_timezones()) or ": it is a name such as Europe/Berlin"
-        problems.append(Problem(("timezone",), f"unknown time zone '{shortened(name)}'{near}"))
+        problems.append(Problem((*place, "timezone"), f"unknown time zone '{shortened(name)}'{near}"))
         return None
 
 
-def _detector(given: Mapping[str, object], problems: list[Problem]) -> tuple[Spec, Any] | None:
+def _detector(given: Mapping[str, object], place: Place, problems: list[Problem]) -> tuple[Spec, Any] | None:
     name = given.get("name", DEFAULT_DETECTOR)
     if not isinstance(name, str):
-        problems.append(Problem(("detector", "name"), f"must be text, not {shortened(name)}"))
+        problems.append(Problem((*place, "detector", "name"), f"must be text, not {shortened(name)}"))
         return None
     try:
         spec = get("detectors", name)
     except ConfigError as error:
-        problems.append(Problem(("detector",), str(error), "name"))
+        problems.append(Problem((*place, "detector"), str(error), "name"))
         return None
     own = {key: value for key, value in given.items() if key != "name"}
-    options = options_or_problems(spec, own, ("detector",), problems)
+    options = options_or_problems(spec, own, (*place, "detector"), problems)
     return None if options is None else (spec, options)
 
 

@@ -70,12 +70,13 @@ def worded(document: Document, problems: Iterable[Problem]) -> list[str]:
 
 
 def _path(document: Document, place: Place) -> str:
-    if len(place) < 2 or place[0] != "rules":
+    at = place.index("rules") + 2 if "rules" in place[:-1] else 0
+    if not at:
         return _joined(place)
-    rule = _value_at(document.value, place[:2])
+    rule = _value_at(document.value, place[:at])
     name = rule.get("id") if isinstance(rule, Mapping) else None
-    head = _joined(place[:2]) + (f" '{shortened(name)}'" if isinstance(name, str) else "")
-    return f"{head}: {_joined(place[2:])}" if place[2:] else head
+    head = _joined(place[:at]) + (f" '{shortened(name)}'" if isinstance(name, str) else "")
+    return f"{head}: {_joined(place[at:])}" if place[at:] else head
 
 
 def _joined(place: Place) -> str:

@@ -46,9 +46,12 @@ def options_or_problems(spec: Spec, given: Mapping[str, object], place: Place, p
 
 
 class RuleReader:
-    """Reads rules one after the other and collects what is wrong with them."""
+    """Reads the rules of the block at `place` one after the other and collects what is wrong with them."""
 
-    def __init__(self, units: Units, labels: Collection[str] | None, problems: list[Problem]) -> None:
+    def __init__(
+        self, units: Units, labels: Collection[str] | None, problems: list[Problem], place: Place = ()
+    ) -> None:
+        self._place = place
         self._units = units
         self._labels = labels
         self._problems = problems
@@ -59,7 +62,7 @@ class RuleReader:
         first: dict[str, int] = {}
         before = len(self._problems)
         for index, values in enumerate(given):
-            place: Place = ("rules", index)
+            place: Place = (*self._place, "rules", index)
             if not isinstance(values, Mapping):
                 self._problems.append(Problem(place, f"must be a mapping of keys to values, not {shortened(values)}"))
                 continue
@@ -82,7 +85,8 @@ class RuleReader:
             text = str(error)
             named = (index for index, rule in enumerate(rules) if text.startswith(f"rule '{rule.id}' "))
             index = next(named, None)
-            self._problems.append(Problem(("rules",) if index is None else ("rules", index), text))
+            there: Place = (*self._place, "rules")
+            self._problems.append(Problem(there if index is None else (*there, index), text))
 
     def _rule(self, values: dict[str, object], place: Place) -> RuleDefinition | None:
         spec = self._spec(values, place)
