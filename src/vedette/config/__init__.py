@@ -4,5 +4,18 @@ from vedette.config.camera import AnalysisOptions, CameraConfig, from_mapping, l
 from vedette.config.definition import rule_hash
 from vedette.config.problems import InvalidConfig
 from vedette.config.rules import RuleDefinition
+from vedette.config.system import Camera, SystemConfig, load_system, system_from_mapping
 
-__all__ = ["AnalysisOptions", "CameraConfig", "InvalidConfig", "RuleDefinition", "from_mapping", "load", "rule_hash"]
+__all__ = [
+    "AnalysisOptions",
+    "Camera",
+    "CameraConfig",
+    "InvalidConfig",
+    "RuleDefinition",
+    "SystemConfig",
+    "from_mapping",
+    "load",
+    "load_system",
+    "rule_hash",
+    "system_from_mapping",
+]

@@ -119,7 +119,7 @@ def _configured(document: Document) -> CameraConfig:
 
 
 def configured(given: Mapping[str, object], place: Place, problems: list[Problem]) -> CameraConfig | None:
-    """The camera's block `given`, which stands at `place`; None, and what is wrong added to `problems`, when unsound."""
+    """The camera's block `given`, which stands at `place`; None when it is unsound, and `problems` says why."""
     before = len(problems)
     block = _block(given, place, problems)
     timezone = timezone_of(block.timezone, place, problems)
