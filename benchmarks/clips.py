@@ -18,7 +18,7 @@ import av
 
 from benchmarks import scoring
 from benchmarks.scoring import TruthLine
-from vedette.app import analyze
+from vedette.app.analysis import analyze
 from vedette.engine.pace import Pace
 from vedette.model.media import Frame
 from vedette.plugins import source_for

@@ -27,7 +27,7 @@ from vedette.analytics.rules.base import RuleContext
 from vedette.analytics.ruleset import RuleSet
 from vedette.analytics.scene import Scene, SceneOptions
 from vedette.analytics.tracking import Tracker, TrackerOptions
-from vedette.app import analyze
+from vedette.app.analysis import analyze
 from vedette.config import from_mapping
 from vedette.model.detections import Detections, Tracks
 from vedette.model.media import Image

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vedette.app import analyze
+    from vedette.app.analysis import analyze
 
 __all__ = ["__version__", "analyze"]
 __version__ = version("vedette")
@@ -21,7 +21,7 @@ __version__ = version("vedette")
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - PEP 562
     """Load the pipeline only when it is asked for, so that `vedette --help` answers at once."""
     if name == "analyze":
-        from vedette.app import analyze  # noqa: PLC0415
+        from vedette.app.analysis import analyze  # noqa: PLC0415
 
         return analyze
     raise AttributeError(f"module 'vedette' has no attribute '{name}'")

@@ -42,7 +42,7 @@ def analyze(
     video: Annotated[bool, typer.Option("--video/--no-video", help="Write the annotated video.")] = True,
 ) -> None:
     """Analyse one file, stream or recording through the same pipeline as live cameras, as fast as it can."""
-    from vedette.app import analyze as run  # noqa: PLC0415
+    from vedette.app.analysis import analyze as run  # noqa: PLC0415
     from vedette.cli.progress import following  # noqa: PLC0415
 
     with following("Analysing", start, end) as progress:

@@ -73,7 +73,7 @@ def _draw(scene: str, folder: Path, seconds: float, seed: int) -> Truth:
 
 
 def _analyse(scene: str, folder: Path, seconds: float) -> Summary:
-    from vedette.app import analyze  # noqa: PLC0415
+    from vedette.app.analysis import analyze  # noqa: PLC0415
     from vedette.cli.progress import following  # noqa: PLC0415
 
     typer.echo(f"{scene}: analysing")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vedette import app
+from vedette.app import analysis as app
 from vedette.cli.main import run
 from vedette.model.errors import OutputError
 from vedette.reports.summary import ModelSummary, Performance, RuleSummary, SourceSummary, Summary

@@ -1,4 +1,4 @@
-"""The composition root: the only place that picks concrete classes."""
+"""Analysing one file, stream or recording: what `vedette analyze` runs."""
 
 from __future__ import annotations
 
@@ -12,13 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from vedette.analytics.rules.base import RuleContext
-from vedette.analytics.ruleset import RuleSet
-from vedette.analytics.scene import SceneOptions
-from vedette.analytics.tracking import Tracker, TrackerOptions
+from vedette.app.looking import analyzer_for, detector_for
 from vedette.clock import SystemClock
 from vedette.config import CameraConfig, RuleDefinition, from_mapping, load
-from vedette.engine.analyzer import Analyzer
 from vedette.engine.pace import Pace
 from vedette.model.errors import OperationError, SourceError, UsageError
 from vedette.model.media import Frame, StreamInfo
@@ -26,13 +22,10 @@ from vedette.model.ports import Detector, Stream
 from vedette.plugins import source_for
 from vedette.reports.outputs import Ending, Outputs, RuleView, summarise
 from vedette.reports.summary import ModelSummary, Performance, SourceSummary, Summary, Tally
-from vedette.vision.perception import Perception, PerceptionOptions
 
 Progress = Callable[[float, StreamInfo], None]
 """Called after each analysed frame with the stream seconds reached and what is known of the source."""
 
-_LEAST_MOVE = 0.2
-_START_ABOVE = 0.1
 _FOREVER_S = 1e9  # thirty years; nanoseconds of it are still whole numbers
 
 
@@ -65,7 +58,7 @@ def analyze(
     with ExitStack() as stack:
         stream = source_for(str(source)).open()
         stack.callback(stream.close)
-        detector = _detector(config)
+        detector = detector_for(config)
         views = [_view(rule, config.view) for rule in config.rules]
         outputs = stack.enter_context(Outputs(Path(out), info=stream.info, rules=views, video=video)) if out else None
         run = _Run(stream, config, detector, Pace(fps or config.analysis.fps), outputs or Tally(views))
@@ -77,12 +70,6 @@ def analyze(
             failure.add_note(f"What was found until then is in {out}")
         raise failure
     return summary
-
-
-def _detector(config: CameraConfig) -> Detector:
-    spec, options = config.detector
-    detector: Detector = spec.build(options)
-    return detector
 
 
 def _configured(rules: str | Path | Mapping[str, object] | CameraConfig | None) -> CameraConfig:
@@ -115,27 +102,6 @@ def _view(rule: RuleDefinition, view: str) -> RuleView:
         labels=options.labels,
         severity=options.severity,
         anchor=options.anchor or ("center" if view == "overhead" else "bottom"),
-    )
-
-
-def analyzer_for(config: CameraConfig, detector: Detector) -> Analyzer:
-    """The loop of one camera as configured."""
-    sure = config.detector[1].min_score
-    overhead = config.view == "overhead"
-    rules = [
-        rule.spec.build(rule.options, RuleContext(rule_hash=rule.hash, overhead=overhead, zone=config.timezone))
-        for rule in config.rules
-    ]
-    return Analyzer(
-        Perception(detector, PerceptionOptions(view=config.view, mode=config.analysis.mode)),
-        Tracker(TrackerOptions(high=sure, start=min(sure + _START_ABOVE, 1.0))),
-        RuleSet(rules),
-        SceneOptions(
-            least_move=0.0 if config.view == "moving" else _LEAST_MOVE,
-            # From above the detector's scores mean as little as its classes.
-            least_score=0.0 if overhead else sure,
-            whole=frozenset({"person"}) if config.view == "oblique" else frozenset(),
-        ),
     )
 
 

@@ -15,8 +15,8 @@ import pytest
 
 import vedette
 from fakes import FakeSource, FakeStream, blank, people, rule
-from vedette import app
-from vedette.app import analyze
+from vedette.app import analysis as app
+from vedette.app.analysis import analyze
 from vedette.config import CameraConfig, from_mapping
 from vedette.model.detections import Detections
 from vedette.model.errors import ConfigError, DetectorError, OutputError, SourceError, SourceLost, UsageError
