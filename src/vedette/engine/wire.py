@@ -28,7 +28,8 @@ _CONFIG: Final = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64", se
 
 def _adapter(of: type) -> TypeAdapter[tuple[Any]]:
     # A configuration is only taken for what is no dataclass itself: hence a tuple of one.
-    return TypeAdapter(GenericAlias(tuple, (of,)), config=_CONFIG)
+    one: Any = GenericAlias(tuple, (of,))
+    return TypeAdapter(one, config=_CONFIG)
 
 
 _NEWS: Final = {kind.__name__: _adapter(kind) for kind in get_args(News)}
