@@ -23,6 +23,7 @@ import typer
 from vedette.analytics.rules.base import RuleOptions
 from vedette.analytics.schedule import Period
 from vedette.cli.main import application
+from vedette.config.blocks import RecordBlock, RetentionBlock, ServerBlock, StorageBlock, SystemBlock, WatchBlock
 from vedette.config.camera import AnalysisBlock, CameraBlock
 from vedette.model.geometry import Point
 from vedette.model.labels import COCO, GROUPS, MOVER
@@ -177,6 +178,13 @@ def config_page() -> str:
     lines += plugin_sections("rules", RuleOptions)
     lines += ["## Detectors\n", "`detector: {name: ..., ...}` with the options of the detector:\n"]
     lines += plugin_sections("detectors")
+    lines += ["## The system: `vedette.yaml`\n", *table(options_of(SystemBlock))]
+    lines += ["### `storage`\n", "A list of folders.\n", *table(options_of(StorageBlock))]
+    lines += ["### `retention`\n", *table(options_of(RetentionBlock))]
+    lines += ["### `server`\n", *table(options_of(ServerBlock))]
+    lines += ["### `cameras`\n", "By id; each has the keys of a rules file (except `camera`) and these. At"]
+    lines += ["`analysis:`, `fps` is 5 unless it says otherwise.\n", *table(options_of(WatchBlock))]
+    lines += ["### `record`\n", *table(options_of(RecordBlock))]
     lines += ["## Sources\n", "Chosen by the form of the address.\n", *plugin_sections("sources")]
     return "\n".join(lines).rstrip() + "\n"
 

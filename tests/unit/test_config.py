@@ -379,7 +379,7 @@ def test_values_that_no_file_could_hold_are_refused() -> None:
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_refused_in_one_line(text: str) -> None:
     try:
-        config.camera._configured(parse(text, "any"))
+        config.camera.of_document(parse(text, "any"))
     except ConfigError as error:
         assert "\n" not in str(error)  # noqa: PT017
 

@@ -1,4 +1,4 @@
-"""`vedette check-config`: is a rules file right, and what does it mean."""
+"""`vedette check-config`: is a configuration right, and what does it mean."""
 
 from __future__ import annotations
 
@@ -11,16 +11,21 @@ import typer
 from vedette.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from vedette.config import CameraConfig
+    from vedette.config import CameraConfig, SystemConfig
 
-HELP = """Check a rules file and say what was understood.
+HELP = """Check a rules file, or the file of a whole system, and say what was understood.
 
 Every problem is told with its line; the exit status is then 2.
 
 Example:
 
-  vedette check-config rules.yaml
+  vedette check-config vedette.yaml
 """
+
+_UNMASKED = (
+    "what is recorded and shown live is not covered by its masks, only what is analysed; "
+    "record: {masked: true} covers it, and encodes it again"
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -28,18 +33,55 @@ def register(app: typer.Typer) -> None:
     app.command("check-config", help=HELP)(check_config)
 
 
-def check_config(file: Annotated[Path, typer.Argument(metavar="FILE", help="The rules file (YAML).")]) -> None:
+def check_config(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Rules, or vedette.yaml.")],
+) -> None:
     """Check `file`, show its rules in words."""
-    from vedette.config import InvalidConfig, load  # noqa: PLC0415 - pydantic is slow to import
+    from vedette.config import InvalidConfig, SystemConfig, load_either  # noqa: PLC0415 - pydantic is slow to import
 
     try:
-        config = load(file)
+        config = load_either(file)
     except InvalidConfig as error:
         *others, last = error.problems
         for problem in others:
             sys.stderr.write(f"vedette: {file}: {problem}\n")
         raise UsageError(f"{file}: {last}") from error
-    _show(file, config)
+    if isinstance(config, SystemConfig):
+        _show_system(file, config)
+    else:
+        _show(file, config)
+
+
+def _show_system(file: Path, config: SystemConfig) -> None:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.markup import escape  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    from vedette.video.sources.address import redact  # noqa: PLC0415
+
+    console = Console()
+    console.print(f"[bold]{escape(str(file))}[/] is sound: {len(config.cameras)} cameras", highlight=False)
+    console.print(f"data in {config.data} · database {escape(redact(config.database))}", highlight=False)
+    for folder in config.storage:
+        most = "all but" if folder.max_size is None else f"{folder.max_size / 1e9:g} GB, leaves"
+        console.print(f"recordings in {folder.path} ({most} {folder.keep_free / 1e9:g} GB free)", highlight=False)
+    days, server = config.retention.days, config.server
+    console.print(f"kept for {days:g} days · http://{server.host}:{server.port}", highlight=False)
+    table = Table("camera", "streams", "recorded", "looked at", "rules", show_lines=True)
+    for camera in config.cameras:
+        record = camera.watch.record
+        streams = [f"{name}: {redact(address)}" for name, address in camera.streams.items()]
+        modes = [f"{name}: {getattr(record, name)}" for name in camera.streams]
+        fps = camera.config.analysis.fps
+        rate = "every frame" if fps is None else f"{fps:g} frames a second"
+        looked = "never" if camera.analyzed is None else f"{camera.analyzed}, {rate}"
+        rules = "\n".join(f"{rule.id} ({rule.spec.name})" for rule in camera.config.rules) or "none"
+        named = camera.id if camera.name == camera.id else f"{camera.id}\n{camera.name}"
+        cells = (named, "\n".join(streams), "\n".join(modes), looked, rules)
+        table.add_row(*(escape(cell) for cell in cells))
+        if camera.watch.masks and not record.masked:
+            console.print(f"{camera.id}: {_UNMASKED}", highlight=False)
+    console.print(table)
 
 
 def _show(file: Path, config: CameraConfig) -> None:

@@ -4,7 +4,7 @@ from vedette.config.camera import AnalysisOptions, CameraConfig, from_mapping, l
 from vedette.config.definition import rule_hash
 from vedette.config.problems import InvalidConfig
 from vedette.config.rules import RuleDefinition
-from vedette.config.system import Camera, SystemConfig, load_system, system_from_mapping
+from vedette.config.system import Camera, SystemConfig, load_either, load_system, system_from_mapping
 
 __all__ = [
     "AnalysisOptions",
@@ -15,6 +15,7 @@ __all__ = [
     "SystemConfig",
     "from_mapping",
     "load",
+    "load_either",
     "load_system",
     "rule_hash",
     "system_from_mapping",

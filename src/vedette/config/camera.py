@@ -100,15 +100,16 @@ _BLOCK: Final = Spec("camera", CameraBlock, CameraBlock)
 
 def load(path: str | Path) -> CameraConfig:
     """The configuration in the YAML file at `path`. Raises ConfigError; InvalidConfig lists all that is wrong."""
-    return _configured(read(Path(path)))
+    return of_document(read(Path(path)))
 
 
 def from_mapping(values: Mapping[str, object], name: str = "rules") -> CameraConfig:
     """The same from plain values; `name` stands in messages. Raises ConfigError."""
-    return _configured(Document(name, values))
+    return of_document(Document(name, values))
 
 
-def _configured(document: Document) -> CameraConfig:
+def of_document(document: Document) -> CameraConfig:
+    """The configuration in `document`. Raises ConfigError."""
     if not isinstance(document.value, Mapping):
         raise InvalidConfig(document.name, ["must hold keys with values, such as 'rules:' with a list of rules"])
     problems: list[Problem] = []

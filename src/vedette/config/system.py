@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from vedette.config.blocks import RetentionBlock, ServerBlock, StorageBlock, SystemBlock, WatchBlock
-from vedette.config.camera import CameraBlock, CameraConfig, configured, timezone_of
+from vedette.config.camera import CameraBlock, CameraConfig, configured, of_document, timezone_of
 from vedette.config.problems import InvalidConfig, Problem, shortened, unknown_key, worded
 from vedette.config.reading import Document, Place, read
 from vedette.config.rules import options_or_problems
@@ -85,8 +85,17 @@ class SystemConfig:
 
 _SYSTEM: Final = Spec("system", SystemBlock, SystemBlock)
 _WATCH: Final = Spec("camera", WatchBlock, WatchBlock)
+_SYSTEM_KEYS: Final = frozenset(entry.name for entry in fields(SystemBlock)) - {"timezone"}
 _WATCH_KEYS: Final = frozenset(entry.name for entry in fields(WatchBlock))
 _LOOK_KEYS: Final = frozenset(entry.name for entry in fields(CameraBlock)) - {"camera"}
+
+
+def load_either(path: str | Path) -> SystemConfig | CameraConfig:
+    """The system or the rules of one camera, whichever the YAML file at `path` holds. Raises ConfigError."""
+    path = Path(path)
+    document = read(path)
+    of_system = isinstance(document.value, Mapping) and not _SYSTEM_KEYS.isdisjoint(document.value)
+    return _system(document, path.parent) if of_system else of_document(document)
 
 
 def load_system(path: str | Path) -> SystemConfig:

@@ -44,3 +44,26 @@ def test_every_problem_is_told_on_a_line_of_its_own(tmp_path: Path, capsys: pyte
     first, second = said.err.splitlines()
     assert first.startswith(f"vedette: {path}: line 1: view: must be")
     assert second.startswith(f"vedette: {path}: line 3: rules[0] 'a': unknown rule type 'nope'")
+
+
+def test_a_system_is_told_without_its_passwords(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "vedette.yaml"
+    path.write_text(
+        "storage: [{path: video, max_size: 500 GB}]\n"
+        "database: postgresql://shop:geheim@localhost/vedette\n"
+        "cameras:\n"
+        "  door:\n"
+        "    name: Front door\n"
+        "    source: rtsp://shop:geheim@192.0.2.7/main\n"
+        "    masks: [[[0, 0], [0.2, 0], [0.2, 0.2]]]\n"
+        "    rules: [{id: gate, type: line_crossing, line: [[0.4, 0], [0.4, 1]]}]\n"
+    )
+    assert run(["check-config", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "is sound: 1 cameras" in said
+    assert "500 GB" in said
+    assert "geheim" not in said
+    assert "main: rtsp://***@192.0.2.7/main" in said
+    assert "main, 5 frames a second" in said
+    assert "gate (line_crossing)" in said
+    assert "is not covered by its masks" in said
