@@ -1,0 +1,46 @@
+"""Moments as people write them on a command line."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from vedette.model.errors import UsageError
+
+_AGO: Final = re.compile(r"-(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>s|m|h|d)")
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+FORMS: Final = "2026-11-22T16:30:00Z, '2026-11-22 16:30', 16:30 (today), -10m (ago) or now"
+
+
+def moment(text: str, zone: ZoneInfo, now_utc_ns: int) -> int:
+    """Nanoseconds since 1970 of what `text` says; without an offset it is meant in `zone`.
+
+    A time that a change of clocks skips is read with the offset from before it; one that comes twice is the first.
+    Raises UsageError.
+    """
+    now = datetime.fromtimestamp(now_utc_ns // 1_000_000_000, UTC)
+    word = text.strip()
+    if word == "now":
+        return now_utc_ns
+    try:
+        ago = _AGO.fullmatch(word)
+        if ago:
+            return now_utc_ns - _ns(timedelta(**{_UNITS[ago["unit"]]: float(ago["number"])}))
+        found = _today(word, now.astimezone(zone)) or datetime.fromisoformat(word)
+        found = found if found.tzinfo else found.replace(tzinfo=zone)
+        return _ns(found.astimezone(UTC) - datetime.fromtimestamp(0, UTC))
+    except (ValueError, OverflowError):
+        raise UsageError(f"'{text}' is no moment: write it like {FORMS}") from None
+
+
+def _today(word: str, now: datetime) -> datetime | None:
+    try:
+        return datetime.combine(now.date(), time.fromisoformat(word))
+    except ValueError:
+        return None
+
+
+def _ns(length: timedelta) -> int:
+    return (length // timedelta(microseconds=1)) * 1000
