@@ -5,7 +5,8 @@
     │   └── ConfigError          a configuration or rules file is wrong
     └── OperationError           the request was fine, doing it failed (exit status 1)
         ├── SourceError          a video source cannot be opened or has no usable picture
-        │   └── SourceLost       it was open and ended before its time; what was read stays valid
+        │   ├── SourceLost       it was open and ended before its time; what was read stays valid
+        │   └── SourceDenied     it does not let us in: asking again soon may lock the account
         ├── WeightsError         a model file is missing, damaged or not of the stated form
         ├── DetectorError        a model loaded but its answer does not fit its declaration
         ├── OutputError          a result cannot be written
@@ -44,6 +45,10 @@ class SourceError(OperationError):
 
 class SourceLost(SourceError):
     """A source broke off. Everything read before stays valid."""
+
+
+class SourceDenied(SourceError):
+    """A source refuses the user name or password."""
 
 
 class WeightsError(OperationError):
