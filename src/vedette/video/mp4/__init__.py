@@ -1,0 +1,1 @@
+"""Fragmented MP4: headers, fragments, and reading both back."""
