@@ -91,11 +91,13 @@ class Sight:
     detections  objects, in 0..1 of the whole frame
     inferences  pictures that the detector was given for it (crops count one each)
     facts       anything else found in the pixels
+    moving      something moves in the picture, whether or not anything was found there
     """
 
     detections: Detections
     inferences: int = 0
     facts: tuple[Fact, ...] = ()
+    moving: bool = False
 
 
 class Perceiver(Protocol):

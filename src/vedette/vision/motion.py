@@ -56,6 +56,11 @@ class Motion:
     settled: bool
     _integral: NDArray[np.int32] = field(repr=False)
 
+    @property
+    def any(self) -> bool:
+        """Something moves, or so much changed that it cannot be told."""
+        return self.upset or len(self.boxes) > 0
+
     def share_in(self, boxes: Floats) -> Floats:
         """(n,) part of each of (n, 4) `boxes` (0..1 of the picture) that moves."""
         rows, columns = self._integral.shape[0] - 1, self._integral.shape[1] - 1
@@ -137,6 +142,25 @@ class MotionDetector:
         rim = (_JOIN.shape[0] - 1) / 2
         boxes = np.stack([left + rim, top + rim, left + width - rim, top + height - rim], axis=1)[keep]
         return np.asarray(boxes / np.array([*self._size, *self._size], float))
+
+
+class MotionProbe:
+    """Whether anything moves, for whoever decides what to decode. Frames come in order of time, at any distance."""
+
+    def __init__(self, options: MotionOptions | None = None) -> None:
+        self._options = options
+        self._detector = MotionDetector(options)
+        self._first = True
+
+    def moves(self, frame: Frame) -> bool:
+        """Whether something moves in `frame`, compared with the frames before. The first one tells nothing."""
+        first, self._first = self._first, False
+        return self._detector.look(frame).any and not first
+
+    def restart(self) -> None:
+        """Forget the background: another run begins, whose time has nothing to do with that of the one before."""
+        self._detector = MotionDetector(self._options)
+        self._first = True
 
 
 _STEADY_GAIN = 0.02

@@ -139,7 +139,8 @@ class Perception:
         self._paths.follow(tracks, frame.at, measured=self._fresh)
         self._fresh = self._due(frame.at, motion, tracks)
         if not self._fresh:
-            return Sight(self._paths.carry(tracks, motion.share_in(tracks.box) > 0.0))
+            carried = self._paths.carry(tracks, motion.share_in(tracks.box) > 0.0)
+            return Sight(carried, moving=motion.any)
         self._looked_ns = frame.at.stream_ns
         regions = self._regions(frame, motion, tracks)
         answers = self._detector.detect([region.cut(frame) for region in regions])
@@ -147,7 +148,7 @@ class Perception:
         found = gather(list(zip(regions, named, strict=True)), frame.width, frame.height)
         if len(named) > 1:
             self._judge_closer(named[0], found)
-        return Sight(self._believed(found, motion, tracks), len(regions))
+        return Sight(self._believed(found, motion, tracks), len(regions), moving=motion.any)
 
     # -- when -----------------------------------------------------------------------------------------------------
 
