@@ -4,7 +4,8 @@ The built-ins are declared in `pyproject.toml` like anybody else's, in the group
 `vedette.detectors`, `vedette.rules` and `vedette.notifiers`. Listing names imports nothing; a plug-in is imported when
 its `Spec` is asked for. What each kind's `build` is given:
 
-    sources     build(options, address)  -> Source    address as the user wrote it
+    sources     build(options, address)  -> Source    address as the user wrote it; live sources are
+                build(options, address, clock)        given the Clock as well, by that name
     detectors   build(options)           -> Detector
     rules       build(options, context)  -> Rule      context is an analytics.rules.base.RuleContext
     notifiers   build(options)           -> Notifier
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
@@ -22,8 +24,9 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
+from vedette.clock import SystemClock
 from vedette.model.errors import ConfigError
-from vedette.model.ports import Source
+from vedette.model.ports import Clock, Source
 from vedette.model.spec import Kind, Spec
 
 _CALLED: Final = {"sources": "source", "detectors": "detector", "rules": "rule type", "notifiers": "notifier"}
@@ -125,8 +128,10 @@ def adapter(options: type[Any]) -> TypeAdapter[Any]:
     return _adapters[options]
 
 
-def source_for(address: str, options: Mapping[str, object] | None = None) -> Source:
+def source_for(address: str, options: Mapping[str, object] | None = None, clock: Clock | None = None) -> Source:
     """The source that reads `address`: by its scheme (`rtsp://`, `sim:`, `webcam:`), a file when it has none.
+
+    clock  what live sources go by; the machine's when None
 
     Raises ConfigError when no source knows the scheme, or `options` do not suit it.
     """
@@ -137,7 +142,11 @@ def source_for(address: str, options: Mapping[str, object] | None = None) -> Sou
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"source '{spec.name}': {key + ': ' if key else ''}{first['msg']}") from error
-    source: Source = spec.build(chosen, address)
+    source: Source = (
+        spec.build(chosen, address, clock=clock or SystemClock())
+        if "clock" in inspect.signature(spec.build).parameters
+        else spec.build(chosen, address)
+    )
     return source
 
 

@@ -14,6 +14,7 @@ import av
 import pytest
 
 from rtsp_camera import MISSING, RtspCamera, available
+from vedette.clock import SystemClock
 from vedette.model.errors import SourceError, SourceLost, VedetteError
 from vedette.model.media import Frame
 from vedette.model.ports import Source
@@ -440,8 +441,8 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtspCamera]:
 
 
 LIVE: dict[str, Callable[[RtspCamera], Source]] = {
-    "rtsp-tcp": lambda camera: rtsp.build(rtsp.RtspOptions(), camera.url()),
-    "rtsp-udp": lambda camera: rtsp.build(rtsp.RtspOptions(transport="udp"), camera.url()),
+    "rtsp-tcp": lambda camera: rtsp.build(rtsp.RtspOptions(), camera.url(), SystemClock()),
+    "rtsp-udp": lambda camera: rtsp.build(rtsp.RtspOptions(transport="udp"), camera.url(), SystemClock()),
 }
 
 

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from rtsp_camera import MISSING, RtspCamera, available
+from vedette.clock import SystemClock
 from vedette.model.errors import SourceError, SourceLost
 from vedette.model.media import Frame
+from vedette.video.sources.live import LiveStream
 from vedette.video.sources.rtsp import RtspOptions, RtspSource
 from video_clips import H264, make_clip, number_in
 
@@ -35,9 +37,13 @@ def camera(clip: Path) -> Iterator[RtspCamera]:
         yield running
 
 
+def opened(address: str, options: RtspOptions | None = None) -> LiveStream:
+    return RtspSource(address, options or RtspOptions(), SystemClock()).open()
+
+
 def refusal(address: str, options: RtspOptions | None = None) -> str:
     with pytest.raises(SourceError) as caught:
-        RtspSource(address, options).open()
+        opened(address, options)
     message = str(caught.value)
     assert "\n" not in message
     assert "guard" not in message
@@ -101,7 +107,7 @@ class TestReading:
     @pytest.mark.parametrize("transport", ["tcp", "udp"])
     def test_times_follow_the_camera_and_the_wall_clock(self, camera: RtspCamera, transport: str) -> None:
         options = RtspOptions(transport=transport)  # type: ignore[arg-type]
-        stream = RtspSource(camera.url(login=ENCODED), options).open()
+        stream = opened(camera.url(login=ENCODED), options)
         frames = []
         for frame in itertools.islice(stream.frames(), 60):
             late_s = time.time() - frame.at.utc_ns / 1e9
@@ -114,7 +120,7 @@ class TestReading:
 
     def test_close_ends_a_reader_that_waits(self, clip: Path) -> None:
         with RtspCamera(clip, freeze=50) as frozen:
-            stream = RtspSource(frozen.url()).open()
+            stream = opened(frozen.url())
             began = time.monotonic()
             closer = threading.Timer(3.0, stream.close)
             closer.start()
@@ -125,7 +131,7 @@ class TestReading:
 
     def test_silent_camera_is_lost(self, clip: Path) -> None:
         with RtspCamera(clip, freeze=50) as frozen:
-            stream = RtspSource(frozen.url(), RtspOptions(stall_s=1.0)).open()
+            stream = opened(frozen.url(), RtspOptions(stall_s=1.0))
             with pytest.raises(SourceLost, match="broke off: no picture came for 1 s"):
                 list(stream.packets())
             stream.close()
@@ -133,7 +139,7 @@ class TestReading:
     def test_unplugged_camera_is_lost_and_what_came_is_kept(self, clip: Path) -> None:
         seen: list[Frame] = []
         with RtspCamera(clip, login=":".join(LOGIN)) as unplugged:
-            stream = RtspSource(unplugged.url(login=ENCODED)).open()
+            stream = opened(unplugged.url(login=ENCODED))
             frames = stream.frames()
             seen.extend(itertools.islice(frames, 40))
             unplugged.kill()
@@ -145,7 +151,7 @@ class TestReading:
 
     def test_stream_that_ends(self, clip: Path) -> None:
         with RtspCamera(clip, loop=False) as short:
-            stream = RtspSource(short.url()).open()
+            stream = opened(short.url())
             seen: list[int] = []
             with pytest.raises(SourceLost):
                 seen.extend(number_in(frame.image) for frame in stream.frames())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from fractions import Fraction
 from heapq import heappop, heappush
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 import av
 import numpy as np
@@ -81,15 +82,21 @@ def quarter_turns(picture: VideoFrame) -> int:
 
 
 class Stamper:
-    """Whole numbers for stamps that packets lack. Decoding stamps that are made up keep order and the nominal rate."""
+    """Whole numbers for stamps that packets lack. Decoding stamps that are made up keep order and the nominal rate.
+
+    step  ticks between two pictures at the nominal rate
+    """
 
     def __init__(self, time_base_s: float, fps: float) -> None:
-        self._step = max(1, round(1 / (time_base_s * (fps or 25.0)))) if time_base_s else 1
+        self.step = max(1, round(1 / (time_base_s * (fps or 25.0)))) if time_base_s else 1
         self._last: int | None = None
 
     def stamps(self, packet: Stamped) -> tuple[int, int]:
         """`(pts, dts)` of the next packet in decoding order."""
-        pts, dts = packet.pts, packet.dts
+        return self.given(packet.pts, packet.dts)
+
+    def given(self, pts: int | None, dts: int | None) -> tuple[int, int]:
+        """`(pts, dts)` of the next packet, of what it says."""
         if dts is None:
             dts = self._guess(pts)
         self._last = dts
@@ -97,9 +104,31 @@ class Stamper:
 
     def _guess(self, pts: int | None) -> int:
         if self._last is None:
-            return 0 if pts is None else pts - REORDER * self._step
-        guess = self._last + self._step
+            return 0 if pts is None else pts - REORDER * self.step
+        guess = self._last + self.step
         return guess if pts is None or guess <= pts else max(self._last + 1, pts)
+
+
+Stamps: TypeAlias = tuple[int | None, int | None]
+"""`(pts, dts)` as a packet says them."""
+
+
+def backfilled(stamps: Sequence[Stamps], step: int) -> list[Stamps]:
+    """Stamps of the first packets of a stream, with those that are missing counted back from the last, by `step`.
+
+    Without a decoding stamp in the last there is nothing to count back from, and they stay as they are.
+    """
+    if not stamps or stamps[-1][1] is None:
+        return list(stamps)
+    dts, pts = stamps[-1][1], stamps[-1][0]
+    filled: list[Stamps] = []
+    for own_pts, own_dts in reversed(stamps):
+        dts = dts if own_dts is None else own_dts
+        pts = pts if own_pts is None else own_pts
+        filled.append((pts, dts))
+        dts -= step
+        pts = None if pts is None else max(pts - step, dts)
+    return filled[::-1]
 
 
 class Numbering:

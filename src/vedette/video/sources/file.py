@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -19,10 +18,10 @@ from vedette.model.errors import SourceError, SourceLost
 from vedette.model.media import Frame, Packet, StreamInfo
 from vedette.model.spec import STRICT, Spec
 from vedette.model.time import NS_PER_S
-from vedette.video.decoding import Decoder, Numbering, Stamper
-from vedette.video.elementary import AnnexB
+from vedette.video.decoding import Decoder, Numbering
 from vedette.video.probe import Probe, absolute, index_until, open_container, probe, shown, video_stream
-from vedette.video.timing import CaptureTimes, PacketTimes
+from vedette.video.sources.packing import Packer
+from vedette.video.timing import CaptureTimes
 
 READ_ERRORS: Final = 100
 """Errors in a row after which a file is given up."""
@@ -104,15 +103,11 @@ class FileStream:
     def packets(self) -> Iterator[Packet]:
         """Compressed packets in decoding order. Raises SourceLost where the file breaks off."""
         self._claim()
-        base = self._stream.time_base or Fraction(0)
-        stamper = Stamper(float(base), self.info.fps)
-        times = PacketTimes(self.info.fps, self._found.utc_ns)
-        annex_b = AnnexB(self._stream)
-        for number, packet in enumerate(packet for packet in self._demux() if packet.size):
-            at, dts_ns = times.at(*stamper.stamps(packet), base)
-            key = packet.is_keyframe
-            if data := annex_b.data(packet):
-                yield Packet(self.info.name, "main", data, at, dts_ns, key, annex_b.codec, number)
+        packer = Packer(self.info.name, self._stream, None, self.info.fps, self._found.utc_ns)
+        for packet in self._demux():
+            if packet.size:
+                yield from packer.take(packet)
+        yield from packer.flush()
         self._check_end()
 
     def frames(self, start_s: float = 0.0, end_s: float | None = None) -> Iterator[Frame]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Iterator
-from fractions import Fraction
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -18,9 +18,9 @@ from vedette.model.errors import SourceLost
 from vedette.model.media import Frame, Packet, StreamInfo
 from vedette.model.ports import Clock
 from vedette.model.time import NS_PER_S
-from vedette.video.decoding import Decoder, Stamper
-from vedette.video.elementary import AnnexB
-from vedette.video.timing import Arrival, CaptureTimes, PacketTimes, plausible
+from vedette.video.decoding import Decoder
+from vedette.video.sources.packing import Compressed, Packer
+from vedette.video.timing import Arrival, CaptureTimes, plausible
 
 BACKLOG: Final = 512
 """Packets that wait at most. When it is full the reader waits too, and the network holds the camera back."""
@@ -29,45 +29,58 @@ BEHIND_S: Final = 2.0
 """A viewer that is further behind jumps to the newest keyframe that waits."""
 GRACE_S: Final = 1.0
 
-Compressed: TypeAlias = "av.Packet[VideoStream]"
+Arrived: TypeAlias = tuple[Compressed, Arrival]
 
 
-class MachineClock:
-    """The machine's clocks, for whoever builds a live source without handing in a clock."""
+class Unplug(Protocol):
+    """A way to end a read that waits for the network."""
 
-    def utc_ns(self) -> int:
-        """Nanoseconds since 1970 by the wall clock."""
-        return time.time_ns()
+    def pull(self) -> None:
+        """Wake whoever reads; from any thread."""
+        ...
 
-    def monotonic_ns(self) -> int:
-        """Nanoseconds of a clock that never steps."""
-        return time.monotonic_ns()
-
-    def sleep(self, seconds: float) -> None:
-        """Block this thread."""
-        time.sleep(seconds)
+    def release(self) -> None:
+        """The container is closed."""
+        ...
 
 
 class LiveStream:
     """An open live stream.
 
-    A thread of its own takes packets off the network the moment they come, so that their arrival is known exactly and
-    `close` wakes a blocked reader at once. FFmpeg's read itself cannot be interrupted from outside: when the camera is
-    silent, that thread and its connection end when the read times out.
+    Frames are taken off the network by a thread of their own, so that their arrival is known exactly however slow the
+    viewer is. Packets are read by whoever asks for them, where a read is sure to end after `stall_s`; that is leanest,
+    and whoever records is never slow.
 
-    container  open, with a read timeout of `stall_s` where its protocol knows one; owned from here on
+    container  open; owned from here on
     name       what to call it in messages; no secrets
+    plug       wakes a read that waits, where there is a way to do that
+    timed      reads of `container` end by themselves after `stall_s`; devices' do not
+    sound      hand over sound as well, where there is any
     """
 
-    def __init__(self, container: InputContainer, name: str, stall_s: float, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        container: InputContainer,
+        name: str,
+        stall_s: float,
+        clock: Clock,
+        *,
+        plug: Unplug | None = None,
+        timed: bool = False,
+        sound: bool = False,
+    ) -> None:
         self._container = container
         self._name = name
         self._stall_s = stall_s
-        self._clock = clock or MachineClock()
+        self._clock = clock
+        self._plug = plug
+        self._timed = timed
         self._stream = container.streams.video[0]
+        self._sound = _sound(container) if sound else None
         self._decoder = Decoder(self._stream, delay=False)
         self._info = _info(self._stream, name)
         self._changed = threading.Condition()
+        self._reading = threading.Lock()
         self._decoding = threading.Lock()
         self._waiting: deque[tuple[Compressed, Arrival]] = deque()
         self._bytes = 0
@@ -93,20 +106,18 @@ class LiveStream:
         return self._dropped
 
     def packets(self) -> Iterator[Packet]:
-        """Compressed packets in decoding order, none left out. Raises SourceLost where the stream breaks off."""
-        self._start()
-        base = self._stream.time_base or Fraction(0)
-        stamper = Stamper(float(base), self._info.fps)
-        times = PacketTimes(self._info.fps)
-        annex_b = AnnexB(self._stream)
-        number = 0
-        while (item := self._take()) is not None:
-            packet, arrival = item
-            at, dts_ns = times.at(*stamper.stamps(packet), base, arrival)
-            key = packet.is_keyframe
-            if data := annex_b.data(packet):
-                yield Packet(self._name, "main", data, at, dts_ns, key, annex_b.codec, number)
-            number += 1
+        """Compressed packets in decoding order, none left out. Raises SourceLost where the stream breaks off.
+
+        Sound that came before the first picture is not among them. A codec that changes is a new object from the
+        keyframe on; packets before the first keyframe come as they are, with `key` false.
+        """
+        packer = Packer(self._name, self._stream, self._sound, self._info.fps)
+        try:
+            for packet, arrival in self._read_here() if self._timed else self._read_there():
+                yield from packer.take(packet, arrival)
+        except SourceLost:
+            yield from packer.flush()
+            raise
 
     def frames(self, start_s: float = 0.0, end_s: float | None = None) -> Iterator[Frame]:
         """Decoded frames whose stream time lies in [start_s, end_s). Raises SourceLost where the stream breaks off.
@@ -133,35 +144,75 @@ class LiveStream:
             self._closed = True
             self._waiting.clear()
             self._changed.notify_all()
-        if self._thread is None:
-            self._container.close()
-        else:
+        if self._plug is not None:
+            self._plug.pull()
+        if self._thread is not None:
             self._thread.join(GRACE_S)
+        # A reader that still waits closes the container itself, as soon as it wakes.
+        elif self._reading.acquire(timeout=GRACE_S):
+            self._free()
+            self._reading.release()
 
-    def _start(self) -> None:
+    def _free(self) -> None:
+        self._container.close()
+        if self._plug is not None:
+            self._plug.release()
+
+    def _claim(self) -> None:
         if self._used:
             raise RuntimeError("a stream is read once: open the source again")
         self._used = True
+
+    def _read_here(self) -> Iterator[Arrived]:
+        """Packets read by the thread that asks for them."""
+        self._claim()
+        demux = self._container.demux(self._wanted)
+        seen_ns = self._clock.monotonic_ns()
+        while True:
+            with self._reading:
+                packet, lost = (None, "") if self._closed else _next(demux, self._stall_s)
+                if self._closed:
+                    self._free()
+                    return
+            arrival = Arrival(self._clock.monotonic_ns(), self._clock.utc_ns())
+            if packet is not None and packet.stream is self._stream:
+                seen_ns = arrival.monotonic_ns
+            elif not lost and arrival.monotonic_ns - seen_ns > self._stall_s * NS_PER_S:
+                lost = _silence(self._stall_s)
+            if lost:
+                raise SourceLost(f"{self._name} broke off: {lost}")
+            if packet is not None and packet.size:
+                yield packet, arrival
+
+    def _read_there(self) -> Iterator[Arrived]:
+        """Packets read by a thread of their own, because a read may take for ever."""
+        self._start()
+        while (item := self._take()) is not None:
+            yield item
+
+    @property
+    def _wanted(self) -> list[Stream]:
+        return [self._stream] if self._sound is None else [self._stream, self._sound]
+
+    def _start(self) -> None:
+        self._claim()
         if not self._closed:
             self._thread = threading.Thread(target=self._read, name=f"read {self._name}", daemon=True)
             self._thread.start()
 
     def _read(self) -> None:
-        try:
-            for packet in self._container.demux(self._stream):
-                if packet.size and not self._put(packet):
-                    break
-            lost = "the camera ended it"
-        except (av.error.ExitError, av.error.TimeoutError):
-            lost = f"no picture came for {self._stall_s:g} s"
-        except av.FFmpegError as error:
-            lost = error.strerror or "it cannot be read"
+        demux = self._container.demux(self._stream)
+        lost = ""
+        while not lost:
+            packet, lost = _next(demux, self._stall_s)
+            if packet is not None and packet.size and not self._put(packet):
+                break
         with self._changed:
             self._lost = lost
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._closed)
         with self._decoding:
-            self._container.close()
+            self._free()
 
     def _pictures(self) -> Iterator[tuple[VideoFrame, Arrival]]:
         """Pictures in presentation order with the arrival of the packet each came in."""
@@ -212,7 +263,7 @@ class LiveStream:
                 self._bytes -= item[0].size
                 self._changed.notify_all()
                 return item
-            why = self._lost if came else f"no picture came for {self._stall_s:g} s"
+            why = self._lost if came else _silence(self._stall_s)
         raise SourceLost(f"{self._name} broke off: {why}")
 
     def _news(self) -> bool:
@@ -231,6 +282,26 @@ class LiveStream:
     def _decode(self, packet: Compressed | None) -> list[VideoFrame]:
         with self._decoding:
             return [] if self._closed else self._decoder.pictures(packet)
+
+
+def _next(demux: Iterator[Compressed], stall_s: float) -> tuple[Compressed | None, str]:
+    """The next packet, or why there is none."""
+    try:
+        packet = next(demux, None)
+    except (av.error.ExitError, av.error.TimeoutError):
+        return None, _silence(stall_s)
+    except av.FFmpegError as error:
+        return None, error.strerror or "it cannot be read"
+    return packet, "" if packet is not None else "the camera ended it"
+
+
+def _silence(stall_s: float) -> str:
+    return f"no picture came for {stall_s:g} s"
+
+
+def _sound(container: InputContainer) -> AudioStream | None:
+    found = [stream for stream in container.streams.audio if stream.codec_context and stream.codec_context.sample_rate]
+    return found[0] if found else None
 
 
 def _info(stream: VideoStream, name: str) -> StreamInfo:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import re
 import socket
+import ssl
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
+from urllib.parse import urlsplit
 
 import av
 from av.container import InputContainer
@@ -16,13 +19,18 @@ from vedette.model.spec import STRICT, Spec
 from vedette.model.time import NS_PER_S
 from vedette.video.decoding import decodable
 from vedette.video.sources.address import network_address, redact
-from vedette.video.sources.live import LiveStream, MachineClock
+from vedette.video.sources.live import LiveStream
+from vedette.video.sources.plug import Plug
+from vedette.video.sources.rtsp_greeting import PORTS, Greeter
 
 SCHEMES: Final = ("rtsp", "rtsps")
 PROTOCOLS: Final = "rtsp,rtp,tcp,udp,tls"
 """All that FFmpeg may use on behalf of a camera: no files, no HTTP."""
 UNREACHABLE: Final = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETDOWN)
 WAIT_LIMIT_S: Final = 300.0
+UDP_BUFFER: Final = 2 * 2**20
+"""Bytes that the system keeps for us of RTP over UDP; a keyframe comes in one burst."""
+NO_VIDEO: Final = "has no video stream: check the path, this one may be for sound or events only"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +38,15 @@ class RtspOptions:
     """Settings of an RTSP camera.
 
     transport  how pictures travel: `tcp` loses none, `udp` is for cameras and networks that cannot do it
+    audio      take its sound as well; without this the camera is not even asked for it
+    allow_basic  send the password in clear where the camera wants it so; everybody on the network can read it then
     connect_s  seconds to wait for the camera to answer, and again for its first pictures
     stall_s    seconds without a picture after which the camera counts as lost
     """
 
     transport: Literal["tcp", "udp"] = "tcp"
+    audio: bool = False
+    allow_basic: bool = False
     connect_s: float = 10.0
     stall_s: float = 10.0
 
@@ -49,80 +61,108 @@ class RtspOptions:
 class RtspSource:
     """A camera that speaks RTSP. Raises UsageError when `address` cannot be one."""
 
-    def __init__(self, address: str, options: RtspOptions | None = None, clock: Clock | None = None) -> None:
-        self._host, self._port = network_address(address, SCHEMES)
+    def __init__(self, address: str, options: RtspOptions, clock: Clock) -> None:
+        self._host, port = network_address(address, SCHEMES)
+        self._port = port or PORTS[urlsplit(address).scheme]
         self._address = address
-        self._options = options or RtspOptions()
-        self._clock = clock or MachineClock()
+        self._options = options
+        self._clock = clock
 
     def open(self) -> LiveStream:
         """Connect and wait for the first pictures. Raises SourceError."""
         shown = redact(self._address)
+        plug = Plug(self._host, self._port)
         began_ns = self._clock.monotonic_ns()
+        # What went wrong is told without its cause, whose text has the address with the password in it.
         try:
-            container = self._connect()
-        except av.FFmpegError as error:
-            # The cause is not kept: its text has the address with the password in it.
+            self._greet()
+            with plug:
+                container = self._connect()
+        except SourceError as error:
+            raise SourceError(f"{shown} {error}") from None
+        except OSError as error:
             raise SourceError(f"{shown} {self._why(error, self._clock.monotonic_ns() - began_ns)}") from None
         fault = _unusable(container)
         if fault:
             container.close()
+            plug.release()
             raise SourceError(f"{shown} {fault}")
-        return LiveStream(container, shown, self._options.stall_s, self._clock)
+        return LiveStream(
+            container, shown, self._options.stall_s, self._clock, plug=plug, timed=True, sound=self._options.audio
+        )
+
+    def _greet(self) -> None:
+        options = self._options
+        answer = Greeter(self._address, self._clock, options.connect_s, allow_basic=options.allow_basic).describe()
+        if answer.status == 401 and "@" not in self._address:
+            raise SourceError("asks for a login: write user:password@ before the host")
+        if answer.status >= 400:
+            raise SourceError(_refusal(answer.status))
+        if answer.status == 200 and not re.search(rb"^m=video ", answer.body, re.MULTILINE):
+            raise SourceError(NO_VIDEO)
 
     def _connect(self) -> InputContainer:
-        options = {"rtsp_transport": self._options.transport, "protocol_whitelist": PROTOCOLS}
+        options = {
+            "rtsp_transport": self._options.transport,
+            "protocol_whitelist": PROTOCOLS,
+            "allowed_media_types": "video+audio" if self._options.audio else "video",
+            "buffer_size": str(UDP_BUFFER),
+        }
         waits = self._options.connect_s, self._options.stall_s
         return av.open(
             self._address, format="rtsp", container_options=options, timeout=waits, metadata_errors="replace"
         )
 
-    def _why(self, error: av.FFmpegError, waited_ns: int) -> str:
+    def _why(self, error: OSError, waited_ns: int) -> str:
         # An interrupted wait comes out of FFmpeg under several names.
         timed_out = waited_ns >= self._options.connect_s * NS_PER_S
-        if timed_out or isinstance(error, (av.error.ExitError, av.error.TimeoutError)):
+        if timed_out or isinstance(error, (av.error.ExitError, TimeoutError)):
             return f"did not answer within {self._options.connect_s:g} s: check address, port and network"
-        if isinstance(error, av.error.HTTPUnauthorizedError) and "@" not in self._address:
-            return "asks for a login: write user:password@ before the host"
         for kind, why in _FAULTS:
             if isinstance(error, kind):
                 return why
         if error.errno in UNREACHABLE:
             return "cannot be reached: there is no route to this address, check network and address"
-        if not self._resolves():
+        if isinstance(error, socket.gaierror):
             return f"cannot be found: the host name '{redact(self._host)}' is not known, check it or use the IP address"
+        if isinstance(error, ssl.SSLError):
+            return "cannot be read (it does not speak TLS on this port): check the port, or write rtsp://"
         return f"cannot be read ({error.strerror}): check address, port and transport"
 
-    def _resolves(self) -> bool:
-        try:
-            socket.getaddrinfo(self._host, self._port or 554)
-        except OSError:
-            return False
-        return True
+
+def _refusal(status: int) -> str:
+    return _REFUSALS.get(status) or (
+        "does not give this stream in this way: check the path and try the other transport"
+        if status < 500
+        else "answers with a fault of its own: too many viewers, or it needs a restart"
+    )
 
 
+_REFUSALS: Final = {
+    401: "refuses the login: check user name and password, with @ : / ? # in them as %40 %3A %2F %3F %23",
+    403: "does not allow this: the user may log in but not watch, change it in the camera",
+    404: "has no such stream: check the path after the host, the camera's manual names it",
+}
+_HUNG_UP: Final = "hung up: check the port, and that no other viewer takes its last place"
 _FAULTS: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (av.error.HTTPUnauthorizedError, _REFUSALS[401]),
+    (av.error.HTTPForbiddenError, _REFUSALS[403]),
+    (av.error.HTTPNotFoundError, _REFUSALS[404]),
+    (av.error.HTTPClientError, _refusal(400)),
+    (av.error.HTTPServerError, _refusal(500)),
     (
-        av.error.HTTPUnauthorizedError,
-        "refuses the login: check user name and password, with @ : / ? # in them as %40 %3A %2F %3F %23",
-    ),
-    (av.error.HTTPForbiddenError, "does not allow this: the user may log in but not watch, change it in the camera"),
-    (av.error.HTTPNotFoundError, "has no such stream: check the path after the host, the camera's manual names it"),
-    (av.error.HTTPClientError, "does not give this stream in this way: check the path and try the other transport"),
-    (av.error.HTTPServerError, "answers with a fault of its own: too many viewers, or it needs a restart"),
-    (
-        av.error.ConnectionRefusedError,
+        ConnectionRefusedError,
         "refuses the connection: check the port (usually 554) and that RTSP is switched on in the camera",
     ),
     (av.error.InvalidDataError, "answers, but not with RTSP that makes sense: check the port and that it is a camera"),
-    (av.error.ConnectionResetError, "hung up: check the port, and that no other viewer takes its last place"),
-    (av.error.EOFError, "hung up: check the port, and that no other viewer takes its last place"),
+    (ConnectionError, _HUNG_UP),
+    (av.error.EOFError, _HUNG_UP),
 )
 
 
 def _unusable(container: InputContainer) -> str:
     if not container.streams.video:
-        return "has no video stream: check the path, this one may be for sound or events only"
+        return NO_VIDEO
     stream = container.streams.video[0]
     if not decodable(stream):
         return "has a video codec that is not supported: set the camera to H.264 or H.265"
@@ -131,7 +171,7 @@ def _unusable(container: InputContainer) -> str:
     return ""
 
 
-def build(options: RtspOptions, address: str, clock: Clock | None = None) -> RtspSource:
+def build(options: RtspOptions, address: str, clock: Clock) -> RtspSource:
     """The camera at `address` (`rtsp://…` or `rtsps://…`). Raises UsageError."""
     return RtspSource(address, options, clock)
 

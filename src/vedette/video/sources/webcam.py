@@ -74,8 +74,8 @@ class WebcamSource:
     def __init__(
         self,
         address: str,
-        options: WebcamOptions | None = None,
-        clock: Clock | None = None,
+        options: WebcamOptions,
+        clock: Clock,
         devices: Path = DEVICES,
     ) -> None:
         match = _ADDRESS.fullmatch(address)
@@ -83,7 +83,7 @@ class WebcamSource:
             raise UsageError(f"{shown(address)} names no webcam: write webcam:0, or /dev/video0")
         self._path = devices / (match["name"] or f"video{int(match['number'])}")
         self._devices = devices
-        self._options = options or WebcamOptions()
+        self._options = options
         self._clock = clock
 
     def open(self) -> LiveStream:
@@ -114,7 +114,7 @@ class WebcamSource:
         return f"there is {', '.join(found)}" if found else "no camera is plugged in (there is no /dev/video*)"
 
 
-def build(options: WebcamOptions, address: str, clock: Clock | None = None) -> WebcamSource:
+def build(options: WebcamOptions, address: str, clock: Clock) -> WebcamSource:
     """The camera at `address`: `webcam:0` or `/dev/video0`. Raises UsageError."""
     return WebcamSource(address, options, clock)
 

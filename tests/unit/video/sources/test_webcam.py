@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from vedette.clock import SystemClock
 from vedette.model.errors import SourceError, UsageError
 from vedette.video.sources.webcam import SPEC, WebcamOptions, WebcamSource
 
 
 def refusal(address: str, devices: Path, options: WebcamOptions | None = None) -> str:
     with pytest.raises(SourceError) as caught:
-        WebcamSource(address, options, devices=devices).open()
+        WebcamSource(address, options or WebcamOptions(), SystemClock(), devices).open()
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -38,7 +39,7 @@ def test_what_is_no_camera(tmp_path: Path) -> None:
 @pytest.mark.parametrize("address", ["webcam:", "webcam:x", "webcam:../etc/passwd", "/dev/sda", "/dev/video0/x", "-1"])
 def test_address_that_names_none(address: str) -> None:
     with pytest.raises(UsageError, match="webcam:0"):
-        SPEC.build(SPEC.options(), address)
+        SPEC.build(SPEC.options(), address, SystemClock())
 
 
 @pytest.mark.parametrize(
