@@ -1,0 +1,1 @@
+"""Recorded footage out again: spans, movies, playlists, pictures, exports."""
