@@ -1,0 +1,107 @@
+"""What the server is made of: handed in by whoever composes the system."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Protocol
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from vedette.model.incidents import Incident, Severity, StoredEvent
+from vedette.model.ports import Clock
+from vedette.server.board import Board
+from vedette.server.problems import Problem
+from vedette.server.streams import LiveStreams
+from vedette.video.playback.growing import Footage
+
+
+@dataclass(frozen=True, slots=True)
+class CameraFacts:
+    """One configured camera. `streams` is in the order of preference for a person who watches: `main` first."""
+
+    id: str
+    name: str
+    streams: tuple[str, ...] = ("main",)
+    analyzed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which events or incidents are asked for; None and empty ask for all. Times touch [start, end)."""
+
+    camera: str | None = None
+    rule: str | None = None
+    kind: str | None = None
+    label: str | None = None
+    severity: Severity | None = None
+    review: str | None = None
+    incident: int | None = None
+    start_utc_ns: int | None = None
+    end_utc_ns: int | None = None
+
+
+class Findings(Protocol):
+    """Looking up what the rules found. Answers are the newest first, by id. Raises DatabaseError."""
+
+    def events(self, wanted: Wanted, before: int | None, limit: int) -> Sequence[StoredEvent]:
+        """At most `limit` events with ids below `before`."""
+        ...
+
+    def incidents(self, wanted: Wanted, before: int | None, limit: int) -> Sequence[Incident]:
+        """At most `limit` incidents with ids below `before`."""
+        ...
+
+    def counts(self, camera: str, start_utc_ns: int, end_utc_ns: int, step_ns: int) -> Sequence[tuple[int, int, int]]:
+        """`(start_utc_ns, events, alarms)` of each stretch of `step_ns` from `start_utc_ns` that has any."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ServerParts:
+    """All that the routes read.
+
+    cameras       in the order in which they are shown
+    footage       what was recorded, up to the present second
+    findings      what the rules found
+    most_viewers  live viewers at once, over all cameras
+    """
+
+    clock: Clock
+    cameras: Sequence[CameraFacts]
+    footage: Footage
+    findings: Findings
+    live: LiveStreams
+    board: Board
+    version: str = "0"
+    most_viewers: int = 64
+
+
+def parts_of(connection: HTTPConnection) -> ServerParts:
+    """The parts of the application that serves `connection`."""
+    parts: ServerParts = connection.app.state.parts
+    return parts
+
+
+Parts = Annotated[ServerParts, Depends(parts_of)]
+
+
+def camera_named(camera: str, parts: Parts) -> CameraFacts:
+    """The camera in the path. Raises Problem (404)."""
+    for facts in parts.cameras:
+        if facts.id == camera:
+            return facts
+    raise Problem(404, "there is no such camera; /api/v1/cameras lists them")
+
+
+Camera = Annotated[CameraFacts, Depends(camera_named)]
+
+
+def stream_named(stream: str | None, facts: CameraFacts) -> str:
+    """The stream that a request names, the first one when it names none. Raises Problem (422)."""
+    if stream is None:
+        return facts.streams[0]
+    if stream not in facts.streams:
+        raise Problem(422, f"stream: this camera has {' and '.join(facts.streams)}")
+    return stream

@@ -1,0 +1,7 @@
+"""Live pictures."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["live"])
