@@ -1,0 +1,129 @@
+"""One database: opened, upgraded, and asked in transactions that are either for reading or for writing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, Engine
+
+from vedette.model.errors import DatabaseBusy, DatabaseError
+from vedette.model.ports import Clock
+from vedette.store import upgrading
+from vedette.store.connecting import WRITING, Address, Role, address, engine, make_file
+from vedette.store.failures import DatabaseDamaged, mapped
+from vedette.store.file_lock import file_lock
+from vedette.store.rescue import backup, problems_of, rescue
+
+__all__ = ["Database", "DatabaseDamaged", "Role", "rescue"]
+
+BUSY_TIMEOUT_S: Final = 5.0
+
+
+class Database:
+    """Connections to one database. All methods may be called from any thread."""
+
+    def __init__(self, where: Address, made: Engine, clock: Clock, busy_timeout_s: float) -> None:
+        self._where = where
+        self._engine = made
+        self._busy_timeout_s = busy_timeout_s
+        # SQLite has one writer at a time; threads that wait here are served sooner than those that poll its file.
+        self._turn = threading.Lock()
+        self.clock = clock
+
+    @classmethod
+    def open(cls, url: str, *, clock: Clock, role: Role = "writer", busy_timeout_s: float = BUSY_TIMEOUT_S) -> Database:
+        """Connect to `url`; make the database, or upgrade it, where needed.
+
+        busy_timeout_s  how long a statement waits for other programs before DatabaseBusy is raised
+
+        Raises DatabaseError (also for one that a newer program wrote), DatabaseBusy, DatabaseDamaged.
+        """
+        where = address(url)
+        with mapped(where.name):
+            _prepare(where, role, clock, busy_timeout_s)
+            return cls(where, engine(where, role, busy_timeout_s), clock, busy_timeout_s)
+
+    @property
+    def name(self) -> str:
+        """Path or address, without a password."""
+        return self._where.name
+
+    @property
+    def path(self) -> Path | None:
+        """The file; None for PostgreSQL."""
+        return self._where.path
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the database. Raises DatabaseError."""
+        with mapped(self.name), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that is committed at the end, or rolled back when something is raised. Raises DatabaseError."""
+        with mapped(self.name), self._my_turn(), self._engine.connect() as connection:
+            connection.execution_options(**{WRITING: True})
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def _my_turn(self) -> Iterator[None]:
+        if not self._where.sqlite:
+            yield
+            return
+        if not self._turn.acquire(timeout=self._busy_timeout_s):
+            raise DatabaseBusy(f"the database {self.name} is locked by another thread; try again")
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    def integrity(self, *, quick: bool = True) -> list[str]:
+        """What is wrong with the database file, one line each; nothing while it is sound.
+
+        quick  leave out comparing every index with its table, which takes minutes for a large file
+
+        PostgreSQL keeps its own house: there it is only asked whether it answers.
+        """
+        with mapped(self.name), self._engine.connect() as connection:
+            return problems_of(connection, quick=quick)
+
+    def backup(self, path: Path) -> None:
+        """Put a copy of the present state at `path`, replacing what was there once the copy is complete and sound.
+
+        Others go on reading and writing meanwhile. Raises DatabaseError.
+        """
+        if self.path is None:
+            raise DatabaseError("PostgreSQL is backed up by its own tools: see pg_dump")
+        with mapped(self.name):
+            backup(self.path, path, self._busy_timeout_s)
+
+    def close(self) -> None:
+        """Free every connection."""
+        self._engine.dispose()
+
+
+def _prepare(where: Address, role: Role, clock: Clock, busy_timeout_s: float) -> None:
+    if where.path is None:
+        _upgrade(where, role, busy_timeout_s)
+        return
+    try:
+        make_file(where.path)
+        # Turning on the write-ahead log does not wait for others by itself.
+        with file_lock(where.path, clock, max(30.0, busy_timeout_s)):
+            _upgrade(where, role, busy_timeout_s)
+    except OSError as error:
+        raise DatabaseError(f"the database {where.name} cannot be opened: {error.strerror or error}") from error
+
+
+def _upgrade(where: Address, role: Role, busy_timeout_s: float) -> None:
+    made = engine(where, role, busy_timeout_s, upgrading=True)
+    try:
+        upgrading.upgrade(made, where.name)
+    finally:
+        made.dispose()

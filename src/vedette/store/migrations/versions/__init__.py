@@ -1,0 +1,1 @@
+"""The revisions. What has been released is never changed."""

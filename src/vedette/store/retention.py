@@ -1,0 +1,106 @@
+"""Deciding what goes: by age, by bytes, and when a disk is full."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from heapq import merge
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, not_, select
+
+from vedette.model.recording import Doomed, Keep
+from vedette.model.time import NS_PER_S
+from vedette.store import statements
+from vedette.store.database import Database
+from vedette.store.schema import locks, recorded, segments
+
+_DOOMED = (segments.c.start_utc_ns, segments.c.id, segments.c.storage, segments.c.path, segments.c.size)
+
+
+class SqlRetention:
+    """The `Retention` in a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def expired(self, keep: Sequence[Keep], now_utc_ns: int, limit: int) -> Sequence[Doomed]:
+        """Segments that are older or more than `keep` allows, oldest first, at most `limit`.
+
+        A segment is too old when it ended `seconds` ago. What is locked does not count against `size`, or else a long
+        lock would leave no room for what is recorded now. Streams that `keep` does not name are kept for ever.
+        """
+        with self._database.reading() as connection:
+            found = [
+                rows
+                for entry in keep
+                for rows in (_too_old(connection, entry, now_utc_ns, limit), _too_much(connection, entry, limit))
+            ]
+        return _doomed(merge(*found), limit)
+
+    def oldest(self, storage: str, size: int, limit: int) -> Sequence[Doomed]:
+        """The oldest segments of a storage folder that are not locked, until together they hold `size` bytes."""
+        query = _unlocked().where(segments.c.storage == storage).limit(limit)
+        with self._database.reading() as connection:
+            return _doomed(_until(connection.execute(query), size), limit)
+
+    def used(self, storage: str) -> tuple[int, int]:
+        """Bytes of all segments of a storage folder, and of those among them that are locked."""
+        total = select(func.coalesce(func.sum(recorded.c.size), 0)).where(recorded.c.storage == storage)
+        with self._database.reading() as connection:
+            return int(connection.execute(total).scalar_one()), _locked_bytes(connection, recorded.c.storage == storage)
+
+
+def _unlocked() -> Any:  # noqa: ANN401 - a query over five columns
+    return select(*_DOOMED).where(not_(statements.locked())).order_by(segments.c.start_utc_ns, segments.c.id)
+
+
+def _too_old(connection: Connection, keep: Keep, now_utc_ns: int, limit: int) -> Sequence[Row[Any]]:
+    if keep.seconds is None:
+        return []
+    before = now_utc_ns - round(keep.seconds * NS_PER_S)
+    old = (segments.c.start_utc_ns <= before) & (before >= statements.END)
+    return connection.execute(_unlocked().where(statements.of_stream(keep.camera, keep.stream), old).limit(limit)).all()
+
+
+def _too_much(connection: Connection, keep: Keep, limit: int) -> Iterable[Row[Any]]:
+    if keep.size is None:
+        return []
+    stream = (recorded.c.camera == keep.camera) & (recorded.c.stream == keep.stream)
+    total = connection.execute(select(func.coalesce(func.sum(recorded.c.size), 0)).where(stream)).scalar_one()
+    excess = int(total) - keep.size
+    if excess > 0:
+        excess -= _locked_bytes(connection, stream)
+    query = _unlocked().where(statements.of_stream(keep.camera, keep.stream)).limit(limit)
+    return list(_until(connection.execute(query), excess)) if excess > 0 else []
+
+
+def _until(rows: Iterable[Row[Any]], size: int) -> Iterable[Row[Any]]:
+    held = 0
+    for row in rows:
+        if held >= size:
+            return
+        held += row.size
+        yield row
+
+
+def _doomed(rows: Iterable[Row[Any]], limit: int) -> list[Doomed]:
+    once = {row.id: Doomed(row.id, row.storage, row.path, row.size) for row in rows}
+    return list(islice(once.values(), limit))
+
+
+def _locked_bytes(connection: Connection, where: Any) -> int:  # noqa: ANN401 - a condition on `recorded`
+    # From the few locks to their segments, not through all segments.
+    on_stream = (segments.c.camera == recorded.c.camera) & (segments.c.stream == recorded.c.stream)
+    near = segments.c.start_utc_ns >= locks.c.start_utc_ns - recorded.c.longest_ns
+    touched = statements.touches(locks.c.start_utc_ns, locks.c.end_utc_ns)
+    once = (
+        select(segments.c.id, segments.c.size)
+        .select_from(locks)
+        .join(recorded, recorded.c.camera == locks.c.camera)
+        .join(segments, on_stream & (segments.c.storage == recorded.c.storage) & near & touched)
+        .where(where)
+        .distinct()
+        .subquery()
+    )
+    return int(connection.execute(select(func.coalesce(func.sum(once.c.size), 0))).scalar_one())
