@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import av
+import numpy as np
 import pytest
 from av.container import InputContainer
 
 from vedette.simulator.cameras import CameraFarm, CameraSpec, frame_number, make_clip, make_sound
 
 LOGIN = "guard:p@ss:w/rd"
-FRAMES = 50
+FRAMES = 25
 
 
 @pytest.fixture(scope="module")
@@ -25,17 +26,17 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def main(clips: Path) -> Path:
-    return make_clip(clips, seconds=2, size=(640, 360), gop_s=1, bitrate=1_000_000)
+    return make_clip(clips, seconds=1, size=(640, 360), gop_s=0.4, bitrate=1_000_000)
 
 
 @pytest.fixture(scope="module")
 def sub(clips: Path) -> Path:
-    return make_clip(clips, seconds=2, size=(320, 192), gop_s=1, bitrate=200_000, codec="hevc")
+    return make_clip(clips, seconds=1, size=(320, 192), gop_s=0.4, bitrate=200_000, codec="hevc")
 
 
 @pytest.fixture(scope="module")
 def farm(clips: Path, main: Path, sub: Path) -> Iterator[CameraFarm]:
-    jpeg = make_clip(clips, seconds=2, size=(320, 240), codec="mjpeg")
+    jpeg = make_clip(clips, seconds=1, size=(320, 240), codec="mjpeg")
     cameras = {
         "front": CameraSpec(main, sub, make_sound(clips)),
         "old": CameraSpec(jpeg, audio=make_sound(clips, codec="pcm_mulaw")),
@@ -66,9 +67,9 @@ def watch(address: str, frames: int, transport: str = "tcp") -> Seen:
         codecs = tuple(stream.codec_context.name for stream in container.streams)
         for packet in container.demux():
             sounds += packet.stream.type == "audio"
-            if packet.stream.type == "video":
-                for frame in packet.decode():
-                    numbers.append(frame_number(frame.to_ndarray(format="bgr24")))
+            for frame in packet.decode():
+                if isinstance(frame, av.VideoFrame) and frame.pts is not None and frame.time_base is not None:
+                    numbers.append(frame_number(np.asarray(frame.to_ndarray(format="gray8"), np.uint8)))
                     stamps.append(round(frame.pts * frame.time_base * 90_000))
             if len(numbers) >= frames:
                 break
@@ -87,12 +88,12 @@ def watch(address: str, frames: int, transport: str = "tcp") -> Seen:
 def test_every_picture_comes_once_and_in_time_over_the_seam(
     farm: CameraFarm, name: str, stream: str, codecs: tuple[str, ...], transport: str
 ) -> None:
-    found, numbers, stamps, sounds = watch(farm.address(name, stream), 60, transport)
+    found, numbers, stamps, sounds = watch(farm.address(name, stream), 30, transport)
     assert found == codecs
     assert None not in numbers
     assert all((b - a) % FRAMES == 1 for a, b in pairwise(numbers) if a is not None and b is not None)
     assert {b - a for a, b in pairwise(stamps)} == {3600}
-    assert sounds > 15
+    assert sounds > 8
 
 
 def test_what_was_sent_is_what_was_seen(farm: CameraFarm) -> None:

@@ -62,7 +62,7 @@ class Connection(asyncio.Protocol):
         self._players: list[Player] = []
         self._feeds: dict[int, Feed] = {}
         self._ways: dict[int, Way] = {}
-        self._playing = False
+        self._playing = self._fallen_silent = False
         self.heard_s = self._loop.time()
         self.host = ""
 
@@ -112,7 +112,9 @@ class Connection(asyncio.Protocol):
 
     def judge(self) -> None:
         """Do as the camera's faults say."""
-        self._mute(muted=self._camera.conditions.get(Silent) is not None)
+        conditions = self._camera.conditions
+        self._fallen_silent &= conditions.get(HalfOpen) is not None
+        self._mute(muted=self._fallen_silent or conditions.get(Silent) is not None)
         if self._playing:
             self._after_play()
 
@@ -264,6 +266,7 @@ class Connection(asyncio.Protocol):
 
     def _fall_silent(self) -> None:
         if self._camera.conditions.get(HalfOpen):
+            self._fallen_silent = True
             self._mute(muted=True)
 
     def _hang_up(self) -> None:

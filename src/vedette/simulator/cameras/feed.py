@@ -29,7 +29,7 @@ from vedette.simulator.cameras.stamps import Stamps
 
 _HOUR_NS: Final = 3_600_000_000_000
 _HEAD: Final = 16
-_PACKETS_TO_WRAP: Final = 200
+_PACKETS_TO_WRAP: Final = 60
 F = TypeVar("F")
 
 

@@ -15,6 +15,8 @@ _HEVC_DELIMITER: Final = 35
 def split(data: bytes) -> list[bytes]:
     """The units of an Annex B stream without their start codes."""
     starts = [match.end() for match in _START.finditer(data)]
+    if not starts:
+        return []
     ends = [start - 3 for start in starts[1:]] + [len(data)]
     # Zeros before a start code belong to it; a unit itself never ends in one.
     found = (data[start:end].rstrip(b"\0") for start, end in zip(starts, ends, strict=True))

@@ -29,7 +29,7 @@ def payloads(codec: Codec, data: bytes, *, aggregate: bool = False, limit: int =
     if codec.name in ("h264", "hevc"):
         units = [unit for unit in split(data) if not is_delimiter(codec.name, unit)]
         if aggregate:
-            units = _aggregated(codec.name, units)
+            units = _aggregated(codec.name, units, limit)
         cut = _h264_pieces if codec.name == "h264" else _hevc_pieces
         return [piece for unit in units for piece in ([unit] if len(unit) <= limit else cut(unit, limit))]
     if codec.name == "mjpeg":
@@ -57,12 +57,14 @@ def _cut(data: bytes, limit: int) -> list[tuple[int, bytes]]:
     return [((0x80 if i == 0 else 0) | (0x40 if i == last else 0), part) for i, part in enumerate(parts)]
 
 
-def _aggregated(codec: str, units: list[bytes]) -> list[bytes]:
+def _aggregated(codec: str, units: list[bytes], limit: int) -> list[bytes]:
     sets = [unit for unit in units if is_parameter_set(codec, unit)]
     if len(sets) < 2:
         return units
     head = bytes((sets[0][0] & 0xE0 | _STAP_A,)) if codec == "h264" else bytes((_HEVC_AP << 1, 1))
     together = head + b"".join(struct.pack(">H", len(unit)) + unit for unit in sets)
+    if len(together) > limit:
+        return units
     return [together, *(unit for unit in units if not is_parameter_set(codec, unit))]
 
 

@@ -60,7 +60,7 @@ class Viewing:
     number           (n,) counts the frames that the camera captured since it was switched on, sent or not
     picture          (n,) number of the frame in the clip, in presentation order: what is burned into made clips
     captured_utc_ns  (n,) by the machine's clock, whatever the camera's own says
-    sent_utc_ns      (n,) when it was handed to the network
+    sent_utc_ns      (n,) when it was handed to the line, where a fault may still hold it back
     """
 
     transport: str
