@@ -1,0 +1,1 @@
+"""Live analysis: packets of many cameras to events, incidents and tracks."""
