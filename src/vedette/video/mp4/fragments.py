@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from vedette.model.time import NS_PER_S
-from vedette.video.mp4.boxes import Box, box, find, full_box, walk
+from vedette.video.mp4.boxes import Box, Bytes, box, find, full_box, walk
 from vedette.video.mp4.init import AUDIO_TRACK, VIDEO_TRACK
 from vedette.video.mp4.sample_entries import VIDEO_TIMESCALE
 
@@ -129,7 +129,7 @@ def _utc_ns(ntp: int) -> int:
 
 
 def rebase(
-    data: bytes | memoryview,
+    data: Bytes,
     sequence: int,
     times: Mapping[int, int] | None = None,
     descriptions: Mapping[int, int] | None = None,
@@ -175,14 +175,24 @@ def _rebase_track(
     return track, times[track] - before
 
 
-def wall_time(data: bytes | memoryview) -> int:
+def wall_time(data: Bytes) -> int:
     """Capture time, in ns of the wall clock, of a fragment's first picture. Raises ValueError when it has none."""
     clock = find(data, (b"prft",))
     (ntp,) = struct.unpack_from(">Q", data, clock.inside + 8)
     return _utc_ns(ntp)
 
 
-def read_runs(data: bytes | memoryview, *, checked: bool = True) -> dict[int, TrackRun]:
+def is_intact(data: Bytes) -> bool:
+    """Whether the samples of a whole fragment are as they were written. Raises ValueError for what is no fragment."""
+    moof, mdat = find(data, (b"moof",)), find(data, (b"mdat",))
+    for part in walk(data, moof.inside, moof.end):
+        if part.kind == b"uuid" and data[part.inside : part.inside + 16] == CHECKSUM:
+            checksum = int.from_bytes(data[part.inside + 16 : part.end], "big")
+            return zlib.crc32(memoryview(data)[mdat.inside : mdat.end]) == checksum
+    return False
+
+
+def read_runs(data: Bytes, *, checked: bool = True) -> dict[int, TrackRun]:
     """The samples of a whole fragment by track.
 
     Raises ValueError when it is damaged: boxes do not fit, sizes do not add up, or (`checked`) the checksum differs.
@@ -195,18 +205,16 @@ def read_runs(data: bytes | memoryview, *, checked: bool = True) -> dict[int, Tr
                 track, run, size = _read_track(data, part, moof.start)
                 runs[track] = run
                 covered += size
-            elif part.kind == b"uuid" and bytes(data[part.inside : part.inside + 16]) == CHECKSUM and checked:
-                (checksum,) = struct.unpack_from(">I", data, part.inside + 16)
-                if zlib.crc32(memoryview(data)[mdat.inside : mdat.end]) != checksum:
-                    raise ValueError("the samples of a fragment are damaged")
     except struct.error as error:
         raise ValueError("a fragment is cut off") from error
     if covered != mdat.end - mdat.inside:
         raise ValueError("a fragment does not hold what it lists")
+    if checked and not is_intact(data):
+        raise ValueError("the samples of a fragment are damaged")
     return runs
 
 
-def _read_track(data: bytes | memoryview, traf: Box, moof: int) -> tuple[int, TrackRun, int]:
+def _read_track(data: Bytes, traf: Box, moof: int) -> tuple[int, TrackRun, int]:
     head = find(data, (b"tfhd",), traf.inside, traf.end)
     clock = find(data, (b"tfdt",), traf.inside, traf.end)
     table = find(data, (b"trun",), traf.inside, traf.end)

@@ -11,7 +11,7 @@ from typing import Final
 from vedette.model.media import Codec
 from vedette.model.recording import Fragment
 from vedette.video.mp4.boxes import HEADER
-from vedette.video.mp4.fragments import TrackRun, nanoseconds, read_runs, wall_time
+from vedette.video.mp4.fragments import is_intact, nanoseconds, read_runs, wall_time
 from vedette.video.mp4.init import FACTS, VIDEO_TRACK, Facts, read_facts
 
 Read = Callable[[int, int], bytes]
@@ -29,8 +29,9 @@ class Index:
 
     header     bytes before the first fragment
     facts      what it says about itself
-    fragments  the whole ones, in order
+    fragments  in order
     torn_at    where the last whole one ends; the size of the file when nothing is torn
+    damaged    places in `fragments` of those whose checksum does not fit, but which whole ones follow
     """
 
     header: int
@@ -39,6 +40,7 @@ class Index:
     audio: Codec | None
     fragments: tuple[Fragment, ...]
     torn_at: int
+    damaged: tuple[int, ...] = ()
 
     @property
     def duration_ns(self) -> int:
@@ -47,20 +49,27 @@ class Index:
 
 
 def read_index(read: Read, size: int) -> Index | None:
-    """The index of a file of `size` bytes, up to the first fragment that is not whole; None when its header is not.
+    """The index of a file of `size` bytes; None when its header is not whole.
 
-    Every fragment is read, one at a time, and held against its checksum; the answer has their SHA-256.
+    Every fragment is read, one at a time, and held against its checksum; the answer has their SHA-256. What a crash
+    tears is the end, so fragments are left off there until one is whole; in the middle they are kept and told of.
     """
     header = _read_header(read, size)
     if header is None:
         return None
     at, facts, codec, audio = header
-    start, fragments = at, []
+    start = at
+    fragments: list[Fragment] = []
+    damaged: list[int] = []
     while (found := _read_fragment(read, at, size)) is not None:
-        data, runs = found
-        fragments.append(_described(data, runs, at))
-        at += len(data)
-    return Index(start, facts, codec, audio, tuple(fragments), at)
+        if not found[1]:
+            damaged.append(len(fragments))
+        fragments.append(found[0])
+        at += found[0].size
+    while damaged and damaged[-1] == len(fragments) - 1:
+        at = fragments.pop().offset
+        damaged.pop()
+    return Index(start, facts, codec, audio, tuple(fragments), at, tuple(damaged))
 
 
 def _read_header(read: Read, size: int) -> tuple[int, Facts, Codec, Codec | None] | None:
@@ -84,7 +93,8 @@ def _read_header(read: Read, size: int) -> tuple[int, Facts, Codec, Codec | None
     return None
 
 
-def _read_fragment(read: Read, at: int, size: int) -> tuple[bytes, dict[int, TrackRun]] | None:
+def _read_fragment(read: Read, at: int, size: int) -> tuple[Fragment, bool] | None:
+    """The fragment at `at`, and whether its samples are as they were written; None when there is none."""
     end = at
     for kind in _FRAGMENT_BOXES:
         head = read(end, HEADER) if end + HEADER <= size else b""
@@ -98,15 +108,13 @@ def _read_fragment(read: Read, at: int, size: int) -> tuple[bytes, dict[int, Tra
     if len(data) != end - at:
         return None
     try:
-        runs = read_runs(data)
-    except ValueError:
+        video = read_runs(data, checked=False).get(VIDEO_TRACK)
+        if video is None or not video.samples:
+            return None
+        first = video.samples[0]
+        return describe(data, at, first.time, video.duration, first.key), is_intact(data)
+    except (ValueError, struct.error):
         return None
-    return (data, runs) if VIDEO_TRACK in runs and runs[VIDEO_TRACK].samples else None
-
-
-def _described(data: bytes, runs: dict[int, TrackRun], offset: int) -> Fragment:
-    video = runs[VIDEO_TRACK]
-    return describe(data, offset, video.samples[0].time, video.duration, video.samples[0].key)
 
 
 def describe(data: bytes, offset: int, time: int, duration: int, key: bool) -> Fragment:
