@@ -77,7 +77,7 @@ class Film:
 
 
 def packets(
-    film: Film, camera: str = "yard", stream: str = "main", run: int = 1, start_utc_ns: int = UTC_NS, first: int = 0
+    film: Film, camera: str = "yard", *, stream: str = "main", run: int = 1, start_utc_ns: int = UTC_NS, first: int = 0
 ) -> list[Packet]:
     """The film as one run of packets, numbered from `first`."""
     context: Any = av.CodecContext.create(film.codec, "w")

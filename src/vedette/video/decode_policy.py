@@ -109,7 +109,7 @@ class DecodePolicy:
         self._kept_bytes = 0
         self._index = -1
         self._awake, self._rolling, self._tired, self._broken = True, False, False, True
-        self._doubting = self._by_size = False
+        self._doubting = self._by_size = self._followed = False
         self._when = _Moments()
 
     @property
@@ -154,8 +154,9 @@ class DecodePolicy:
             self._when.moved = now
         if tracks:
             self._when.fruit = now
-            if self._doubting and not self._awake:
+            if not self._followed and not self._awake:
                 self._wake(now)
+        self._followed = tracks
         if self._options.idle and self._awake:
             self._tired = self._is_tired(now)
             if self._tired and self._rare:
@@ -353,7 +354,7 @@ class DecodePolicy:
         self._drop_kept()
         self._index = -1
         self._awake, self._rolling, self._tired, self._broken = True, False, False, True
-        self._doubting = self._by_size = False
+        self._doubting = self._by_size = self._followed = False
         self._when = _Moments(woken=now, since=now)
         self._probe.restart()
 

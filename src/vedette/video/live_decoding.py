@@ -116,7 +116,7 @@ class Shrinker:
 def _opened(codec: Codec, hardware: str | None, options: dict[str, str]) -> VideoCodecContext:
     try:
         device = _device(hardware)
-        context = cast(VideoCodecContext, av.CodecContext.create(codec.name, "r", hwaccel=device))
+        context = _for_pictures(av.CodecContext.create(codec.name, "r", hwaccel=device))
         if codec.extradata:
             context.extradata = codec.extradata
         context.thread_count = 1
@@ -125,6 +125,12 @@ def _opened(codec: Codec, hardware: str | None, options: dict[str, str]) -> Vide
     except (av.FFmpegError, ValueError, RuntimeError, NotImplementedError) as error:
         raise SourceError(f"{codec.name} cannot be decoded: {error}; choose another codec in the camera") from error
     return context
+
+
+def _for_pictures(context: object) -> VideoCodecContext:
+    if isinstance(context, VideoCodecContext):
+        return context
+    raise ValueError("it is not for pictures")
 
 
 def _device(hardware: str | None) -> HWAccel | None:
