@@ -1,0 +1,1 @@
+"""The recorder: holds the cameras' connections, writes what they send, and never waits for anybody else."""
