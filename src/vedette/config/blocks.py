@@ -86,7 +86,7 @@ class RecordBlock:
     schedule    weekly periods for `schedule`
     audio       sound too; off unless somebody decided otherwise
     retention   for this camera instead of the system's
-    max_size    most that this camera may take, such as `100 GB`
+    max_size    most that each stream of this camera may take, such as `100 GB`
     masked      decode, cover the masks and encode again before anything is stored or shown
     """
 
@@ -110,6 +110,11 @@ class RecordBlock:
             raise ValueError("recording by schedule needs one: schedule: [{start: 18:00, end: 06:00}]")
         if self.max_size is not None:
             bytes_of(self.max_size)
+
+    @property
+    def most(self) -> int | None:
+        """`max_size` in bytes."""
+        return None if self.max_size is None else bytes_of(self.max_size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from vedette.model.errors import DatabaseBusy, DatabaseError
 from vedette.model.ports import Clock
@@ -26,10 +26,13 @@ BUSY_TIMEOUT_S: Final = 5.0
 class Database:
     """Connections to one database. All methods may be called from any thread."""
 
-    def __init__(self, where: Address, made: Engine, clock: Clock, busy_timeout_s: float) -> None:
-        self._where = where
-        self._engine = made
+    def __init__(self, where: Address, role: Role, clock: Clock, busy_timeout_s: float) -> None:
+        self._where, self._role = where, role
+        self._engine = engine(where, role, busy_timeout_s)
         self._busy_timeout_s = busy_timeout_s
+        self._preparing = threading.Lock()
+        self._ready = False
+        self._file: tuple[int, int] | None = None
         # SQLite has one writer at a time; threads that wait here are served sooner than those that poll its file.
         self._turn = threading.Lock()
         self.clock = clock
@@ -42,10 +45,17 @@ class Database:
 
         Raises DatabaseError (also for one that a newer program wrote), DatabaseBusy, DatabaseDamaged.
         """
-        where = address(url)
-        with mapped(where.name):
-            _prepare(where, role, clock, busy_timeout_s)
-            return cls(where, engine(where, role, busy_timeout_s), clock, busy_timeout_s)
+        database = cls.later(url, clock=clock, role=role, busy_timeout_s=busy_timeout_s)
+        with mapped(database.name):
+            database._prepare()
+        return database
+
+    @classmethod
+    def later(
+        cls, url: str, *, clock: Clock, role: Role = "writer", busy_timeout_s: float = BUSY_TIMEOUT_S
+    ) -> Database:
+        """The same, connected to when it is first needed. Raises DatabaseError where `url` is not understood."""
+        return cls(address(url), role, clock, busy_timeout_s)
 
     @property
     def name(self) -> str:
@@ -60,16 +70,30 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database. Raises DatabaseError."""
-        with mapped(self.name), self._engine.connect() as connection, connection.begin():
+        with mapped(self.name), self._connected() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that is committed at the end, or rolled back when something is raised. Raises DatabaseError."""
-        with mapped(self.name), self._my_turn(), self._engine.connect() as connection:
+        with mapped(self.name), self._my_turn(), self._connected() as connection:
             connection.execution_options(**{WRITING: True})
             with connection.begin():
                 yield connection
+
+    def _connected(self) -> Connection:
+        """A connection to the file that is there now: one that was rescued by somebody is another file than before."""
+        if not self._ready or self._file != _identity(self.path):
+            self._prepare()
+        return self._engine.connect()
+
+    def _prepare(self) -> None:
+        with self._preparing:
+            if self._ready and self._file == _identity(self.path):
+                return
+            self._engine.dispose()
+            _prepare(self._where, self._role, self.clock, self._busy_timeout_s)
+            self._file, self._ready = _identity(self.path), True
 
     @contextmanager
     def _my_turn(self) -> Iterator[None]:
@@ -90,7 +114,7 @@ class Database:
 
         PostgreSQL keeps its own house: there it is only asked whether it answers.
         """
-        with mapped(self.name), self._engine.connect() as connection:
+        with mapped(self.name), self._connected() as connection:
             return problems_of(connection, quick=quick)
 
     def backup(self, path: Path) -> None:
@@ -106,6 +130,16 @@ class Database:
     def close(self) -> None:
         """Free every connection."""
         self._engine.dispose()
+
+
+def _identity(path: Path | None) -> tuple[int, int] | None:
+    if path is None:
+        return None
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_dev, state.st_ino
 
 
 def _prepare(where: Address, role: Role, clock: Clock, busy_timeout_s: float) -> None:
