@@ -22,6 +22,7 @@ from vedette.model.time import NS_PER_S
 from vedette.server.board import Board
 from vedette.server.parts import CameraFacts, ServerParts, Wanted
 from vedette.server.streams import LiveStreams
+from vedette.store.recordings import Coverage, Span
 from vedette.video.playback.growing import Footage, OpenFiles
 
 HOST = "http://127.0.0.1:8420"
@@ -84,6 +85,13 @@ class FakeRecordings:
         named = [one for one in self.holes if (one.camera, one.stream) == (camera, stream)]
         return [one for one in named if one.start_utc_ns < end_utc_ns and (one.end_utc_ns or end_utc_ns) > start_utc_ns]
 
+    def coverage(
+        self, camera: str, stream: str, start_utc_ns: int, end_utc_ns: int, resolution_ns: int = 0
+    ) -> Coverage:
+        found = self.between(camera, stream, start_utc_ns, end_utc_ns)
+        spans = [Span(one.start_utc_ns, one.end_utc_ns, one.size) for one in found]
+        return Coverage(spans, self.gaps(camera, stream, start_utc_ns, end_utc_ns), resolution_ns)
+
     def locks(self, camera: str | None = None) -> Sequence[Lock]:
         return [one for one in self.kept if camera in (None, one.camera)]
 
@@ -91,9 +99,15 @@ class FakeRecordings:
 def server_parts(**given: Any) -> ServerParts:
     """Parts for `create_app`; what is not given is empty."""
     clock = given.pop("clock", None) or SimulatedClock(UTC_NS)
-    footage = Footage(given.pop("recordings", FakeRecordings()), given.pop("files", {}), OpenFiles())
+    recordings = given.pop("recordings", None) or FakeRecordings()
     parts = ServerParts(
-        clock=clock, cameras=CAMERAS, footage=footage, findings=FakeFindings(), live=LiveStreams(), board=Board(clock)
+        clock=clock,
+        cameras=CAMERAS,
+        footage=Footage(recordings, given.pop("files", {}), OpenFiles()),
+        timelines=recordings,
+        findings=FakeFindings(),
+        live=LiveStreams(),
+        board=Board(clock),
     )
     return replace(parts, **given)
 
@@ -110,9 +124,19 @@ def ask(app: ASGIApp, path: str, *, method: str = "GET", base: str = HOST, **opt
 
 
 class FakeSocket:
-    """A WebSocket client that talks to an application directly; `status` is that of a handshake that was refused."""
+    """A WebSocket client that talks to an application directly; `status` is that of a handshake that was refused.
 
-    def __init__(self, app: ASGIApp, path: str, headers: Mapping[str, str] | None = None, *subprotocols: str) -> None:
+    slow  the application waits with each message until the one before has been received
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        *subprotocols: str,
+        slow: bool = False,
+    ) -> None:
         url = httpx.URL(HOST + path)
         given = {"host": "127.0.0.1:8420", **{name.lower(): value for name, value in (headers or {}).items()}}
         self._scope = {
@@ -123,7 +147,7 @@ class FakeSocket:
         }  # fmt: skip
         self._app = app
         self._sent: asyncio.Queue[Any] = asyncio.Queue()
-        self._answers: asyncio.Queue[Any] = asyncio.Queue()
+        self._answers: asyncio.Queue[Any] = asyncio.Queue(1 if slow else 0)
         self.status = 101
         self.subprotocol: str | None = None
         self.closed: tuple[int, str] | None = None
@@ -140,6 +164,8 @@ class FakeSocket:
 
     async def __aexit__(self, *_: object) -> None:
         await self._sent.put({"type": "websocket.disconnect", "code": 1000})
+        while not self._answers.empty():
+            self._answers.get_nowait()
         await asyncio.wait_for(self._task, 10)
 
     async def _serve(self) -> None:

@@ -31,9 +31,13 @@ class Board:
         self._heard_ns: int | None = None
 
     def take(self, news: News) -> None:
-        """Take in news, then tell the listeners."""
+        """Take in news of another process, then tell the listeners."""
+        self._heard_ns = self._clock.monotonic_ns()
+        self.note(news)
+
+    def note(self, news: News) -> None:
+        """The same for news of this process, which are no sign of life of the others."""
         with self._lock:
-            self._heard_ns = self._clock.monotonic_ns()
             self._note(news)
             listeners = tuple(self._listeners)
         for listener in listeners:

@@ -61,10 +61,12 @@ class _Figures(Collector):
         for kind in get_args(AlarmKind):
             alarms.add_metric((kind,), still.count(kind))
         yield alarms
-        viewers = GaugeMetricFamily("vedette_live_viewers", "Live views that are open", labels=("camera", "stream"))
-        for (camera, stream), count in sorted(self._parts.live.viewers().items()):
-            viewers.add_metric((camera, stream), count)
+        viewers = GaugeMetricFamily("vedette_live_viewers", "Live views that are open", labels=("camera",))
+        for camera, count in sorted(self._parts.live.viewers().items()):
+            viewers.add_metric((camera,), count)
         yield viewers
+        encoding = self._parts.live.encoding()
+        yield GaugeMetricFamily("vedette_live_transcoding", "Streams that are transcoded for viewers", value=encoding)
         if (silent := self._parts.board.silent_s()) is not None:
             yield GaugeMetricFamily("vedette_server_silent_s", "Seconds since the last news of any part", value=silent)
 

@@ -14,6 +14,7 @@ from vedette.model.ports import Clock
 from vedette.server.board import Board
 from vedette.server.problems import Problem
 from vedette.server.streams import LiveStreams
+from vedette.store.recordings import Coverage
 from vedette.video.playback.growing import Footage
 
 
@@ -58,24 +59,34 @@ class Findings(Protocol):
         ...
 
 
+class Timelines(Protocol):
+    """Looking up when anything was recorded. Raises DatabaseError."""
+
+    def coverage(
+        self, camera: str, stream: str, start_utc_ns: int, end_utc_ns: int, resolution_ns: int = 0
+    ) -> Coverage:
+        """Covered times and gaps of [start, end); holes up to `resolution_ns` are left out."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ServerParts:
     """All that the routes read.
 
-    cameras       in the order in which they are shown
-    footage       what was recorded, up to the present second
-    findings      what the rules found
-    most_viewers  live viewers at once, over all cameras
+    cameras    in the order in which they are shown
+    footage    what was recorded, up to the present second
+    timelines  when it was
+    findings   what the rules found
     """
 
     clock: Clock
     cameras: Sequence[CameraFacts]
     footage: Footage
+    timelines: Timelines
     findings: Findings
     live: LiveStreams
     board: Board
     version: str = "0"
-    most_viewers: int = 64
 
 
 def parts_of(connection: HTTPConnection) -> ServerParts:

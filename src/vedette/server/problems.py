@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI, WebSocket
+from fastapi.exceptions import RequestValidationError, ValidationException, WebSocketRequestValidationError
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.websockets import WebSocketState
 
 from vedette.model.errors import DatabaseError, FileMissing, StorageError, UsageError, VedetteError
 
@@ -56,23 +58,35 @@ def cut(text: str) -> str:
 
 
 def answer_with_problems(app: FastAPI) -> None:
-    """Let every error of `app` be answered with a problem document."""
+    """Let every error of `app` be answered with a problem document, also one before a WebSocket is accepted."""
 
     @app.exception_handler(Problem)
-    async def _problem(_: Request, error: Problem) -> JSONResponse:
-        return document(error.status, error.detail, error.headers, **error.more)
+    async def _problem(connection: HTTPConnection, error: Problem) -> Response:
+        return await _told(connection, document(error.status, error.detail, error.headers, **error.more))
 
     @app.exception_handler(VedetteError)
-    async def _house(_: Request, error: VedetteError) -> JSONResponse:
+    async def _house(connection: HTTPConnection, error: VedetteError) -> Response:
         known = of(error)
-        return document(known.status, known.detail, known.headers)
+        return await _told(connection, document(known.status, known.detail, known.headers))
 
     @app.exception_handler(HTTPException)
-    async def _http(_: Request, error: HTTPException) -> JSONResponse:
-        return document(error.status_code, str(error.detail), error.headers)
+    async def _http(connection: HTTPConnection, error: HTTPException) -> Response:
+        return await _told(connection, document(error.status_code, str(error.detail), error.headers))
 
+    @app.exception_handler(WebSocketRequestValidationError)
     @app.exception_handler(RequestValidationError)
-    async def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+    async def _invalid(connection: HTTPConnection, error: ValidationException) -> Response:
         wrong = [{"where": ".".join(map(str, e["loc"]))[:80], "what": cut(e["msg"])} for e in error.errors()[:20]]
         detail = "; ".join(f"{e['where']}: {e['what']}" for e in wrong[:3])
-        return document(422, detail, errors=wrong)
+        return await _told(connection, document(422, detail, errors=wrong))
+
+
+async def _told(connection: HTTPConnection, response: Response) -> Response:
+    """Starlette sends what this answers for a request; for a WebSocket it has to be sent here."""
+    if not isinstance(connection, WebSocket):
+        return response
+    if connection.application_state is WebSocketState.CONNECTING:
+        await connection.send_denial_response(response)
+    elif connection.application_state is WebSocketState.CONNECTED:
+        await connection.close(1011, "the server could not go on; connect again")
+    return response

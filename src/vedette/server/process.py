@@ -13,8 +13,9 @@ import structlog
 import uvicorn
 
 from vedette.model.errors import OperationError, UsageError
+from vedette.model.health import Health
 from vedette.model.media import Packet
-from vedette.model.news import News
+from vedette.model.news import HealthChanged, News
 from vedette.server.app import create_app
 from vedette.server.guard import loopback
 from vedette.server.parts import ServerParts
@@ -22,6 +23,9 @@ from vedette.server.parts import ServerParts
 DEFAULT_PORT: Final = 8420
 _BACKLOG: Final = 128
 _GRACE_S: Final = 3
+_BEAT_S: Final = 5.0
+_LOOK_S: Final = 0.1
+_SEND_BUFFER: Final = 1 << 19  # what waits here for a slow viewer is old by the time it is seen
 _LARGEST_MESSAGE: Final = 4096  # from a client; there is nothing that it has to say
 
 _log = structlog.get_logger(__name__)
@@ -52,6 +56,7 @@ def listening(host: str, port: int) -> socket.socket:
         raise UsageError(f"the server's port must lie between 0 and 65535, not {port}")
     made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
     try:
         made.bind((address, port))
         made.listen(_BACKLOG)
@@ -70,27 +75,85 @@ def serve(
     stop: threading.Event | None = None,
     *,
     arrivals: Arrivals | None = None,
+    tell: Callable[[News], None] | None = None,
     started: Callable[[int], None] | None = None,
 ) -> None:
-    """Serve `parts` until `stop` is set; then viewers are told, requests get three seconds to finish, and it returns.
+    """Serve `parts` until `stop` is set; then views are ended, requests get three seconds to finish, and it returns.
 
     arrivals  the bus; None when somebody else feeds the parts
+    tell      where the server's own news go, beside its board: how it is, every few seconds
     started   called with the port once connections are taken; port 0 takes a free one
 
     Raises UsageError for a host that is not loopback, OperationError when the port cannot be had.
     """
     with contextlib.closing(listening(host, port)) as made:
-        server = _Server(_config(parts))
-        asyncio.run(_run(server, made, parts, stop or threading.Event(), arrivals, started))
+        running = _Running(parts, made, stop or threading.Event())
+        asyncio.run(running.until_stopped(arrivals, tell, started))
 
 
-class _Server(uvicorn.Server):
+class _Uvicorn(uvicorn.Server):
     """Signals are the business of whoever starts the process: it sets `stop`."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
         """Take no signal."""
         yield
+
+
+class _Running:
+    """The server while it runs."""
+
+    def __init__(self, parts: ServerParts, made: socket.socket, stop: threading.Event) -> None:
+        self._parts, self._socket, self._stop = parts, made, stop
+        self._server = _Uvicorn(_config(parts))
+
+    async def until_stopped(
+        self,
+        arrivals: Arrivals | None,
+        tell: Callable[[News], None] | None,
+        started: Callable[[int], None] | None,
+    ) -> None:
+        """Serve; whatever ends first, the bus included, ends all."""
+        serving = asyncio.create_task(self._server.serve([self._socket]))
+        while not self._server.started and not serving.done():
+            await asyncio.sleep(0.01)
+        if self._server.started:
+            self._say_where(started)
+        others = [asyncio.create_task(self._stopped()), asyncio.create_task(self._beat(tell))]
+        others += [asyncio.create_task(hear(arrivals, self._parts))] if arrivals is not None else []
+        done, _ = await asyncio.wait({serving, *others}, return_when=asyncio.FIRST_COMPLETED)
+        self._server.should_exit = True
+        self._parts.live.close()
+        await serving
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        for task in done:
+            task.result()
+
+    def _say_where(self, started: Callable[[int], None] | None) -> None:
+        host, port = self._socket.getsockname()[:2]
+        _log.info("server listens", host=host, port=port)
+        if started is not None:
+            started(port)
+
+    async def _stopped(self) -> None:
+        while not self._stop.is_set():
+            await asyncio.sleep(_LOOK_S)
+
+    async def _beat(self, tell: Callable[[News], None] | None) -> None:
+        while True:
+            live = self._parts.live
+            figures = {
+                "viewers": float(sum(live.viewers().values())),
+                "transcoding": float(live.encoding()),
+                "requests_total": float(self._server.server_state.total_requests),
+            }
+            news = HealthChanged(Health("server", "ok", self._parts.clock.utc_ns(), figures=figures))
+            self._parts.board.note(news)
+            if tell is not None:
+                tell(news)
+            await asyncio.sleep(_BEAT_S)
 
 
 def _config(parts: ServerParts) -> uvicorn.Config:
@@ -105,39 +168,5 @@ def _config(parts: ServerParts) -> uvicorn.Config:
         log_config=None,
         proxy_headers=False,
         server_header=False,
-        date_header=True,
         timeout_graceful_shutdown=_GRACE_S,
     )
-
-
-async def _run(
-    server: uvicorn.Server,
-    made: socket.socket,
-    parts: ServerParts,
-    stop: threading.Event,
-    arrivals: Arrivals | None,
-    started: Callable[[int], None],
-) -> None:
-    tasks = [asyncio.create_task(_stopped(server, stop))]
-    tasks += [asyncio.create_task(hear(arrivals, parts))] if arrivals is not None else []
-    serving = asyncio.create_task(server.serve([made]))
-    while not server.started and not serving.done():
-        await asyncio.sleep(0.01)
-    if server.started:
-        started(made.getsockname()[1])
-        _log.info("server listens", host=made.getsockname()[0], port=made.getsockname()[1])
-    done, _ = await asyncio.wait({serving, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-    server.should_exit = True
-    parts.live.close()
-    await serving
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    for task in done - {serving}:
-        task.result()
-
-
-async def _stopped(server: uvicorn.Server, stop: threading.Event) -> None:
-    while not stop.is_set():
-        await asyncio.sleep(0.1)
-    server.should_exit = True

@@ -30,7 +30,6 @@ def _answer(facts: CameraFacts, parts: ServerParts) -> answers.CameraAnswer:
     known += [answers.HealthAnswer.of(analysis)] if analysis is not None else []
     state = answers.worst([health.state for health in known])
     text = next((health.text for health in known if health.state == state and health.text), "")
-    viewers = sum(count for (camera, _), count in parts.live.viewers().items() if camera == facts.id)
     return answers.CameraAnswer(
         id=facts.id,
         name=facts.name,
@@ -38,7 +37,7 @@ def _answer(facts: CameraFacts, parts: ServerParts) -> answers.CameraAnswer:
         text=text,
         streams=streams,
         analysis=None if analysis is None else answers.HealthAnswer.of(analysis),
-        viewers=viewers,
+        viewers=parts.live.viewers().get(facts.id, 0),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, WebSocket, WebSocketDisconnect
@@ -16,6 +15,7 @@ from vedette.server import answers
 from vedette.server.access import needs
 from vedette.server.parts import CameraFacts, Parts, Wanted
 from vedette.server.problems import Problem
+from vedette.server.sockets import until_gone
 from vedette.server.times import TimeText, moment
 
 router = APIRouter(tags=["events"])
@@ -105,7 +105,7 @@ async def watch_events(socket: WebSocket, parts: Parts, camera: Name = None) -> 
     await socket.accept()
     mailbox = _Mailbox(only)
     end = parts.board.listen(mailbox.put)
-    reader = asyncio.create_task(_until_gone(socket))
+    reader = asyncio.create_task(until_gone(socket))
     try:
         while not reader.done():
             if (message := await mailbox.next(reader)) is not None:
@@ -115,13 +115,6 @@ async def watch_events(socket: WebSocket, parts: Parts, camera: Name = None) -> 
     finally:
         end()
         reader.cancel()
-
-
-async def _until_gone(socket: WebSocket) -> None:
-    """Return when the client has closed. What it sends is read and dropped: nothing is asked of it."""
-    with suppress(WebSocketDisconnect, KeyError):
-        while True:
-            await socket.receive_bytes()
 
 
 class _Mailbox:
