@@ -9,12 +9,12 @@ from vedette.analytics.rules.base import RuleContext
 from vedette.analytics.ruleset import RuleSet
 from vedette.analytics.scene import SceneOptions
 from vedette.analytics.tracking import Tracker, TrackerOptions
-from vedette.config import CameraConfig
-from vedette.engine.analyzer import Analyzer
+from vedette.config import CameraConfig, RuleDefinition
+from vedette.engine.analyzer import Analyzer, Rules
 from vedette.model.detections import Tracks
 from vedette.model.masks import Masks
 from vedette.model.media import Frame
-from vedette.model.ports import Detector, Perceiver, Sight
+from vedette.model.ports import Detector, Perceiver, Rule, Sight
 from vedette.vision.perception import Perception, PerceptionOptions
 
 _LEAST_MOVE: Final = 0.2
@@ -39,23 +39,33 @@ class Covered:
         return self._perceiver.perceive(replace(frame, image=self._masks.cover(frame.image)), tracks)
 
 
-def analyzer_for(config: CameraConfig, detector: Detector, masks: Masks | None = None) -> Analyzer:
-    """The loop of one camera as configured; what `masks` cover is not looked at."""
+def built(rule: RuleDefinition, config: CameraConfig) -> Rule:
+    """A rule of a camera, with nothing remembered yet."""
+    context = RuleContext(rule_hash=rule.hash, overhead=config.view == "overhead", zone=config.timezone)
+    made: Rule = rule.spec.build(rule.options, context)
+    return made
+
+
+def analyzer_for(
+    config: CameraConfig, detector: Detector, masks: Masks | None = None, rules: Rules | None = None
+) -> Analyzer:
+    """The loop of one camera as configured; what `masks` cover is not looked at. `rules` stand for the configured."""
     sure = config.detector[1].min_score
-    overhead = config.view == "overhead"
-    rules = [
-        rule.spec.build(rule.options, RuleContext(rule_hash=rule.hash, overhead=overhead, zone=config.timezone))
-        for rule in config.rules
-    ]
     perception = Perception(detector, PerceptionOptions(view=config.view, mode=config.analysis.mode))
     return Analyzer(
         Covered(perception, masks) if masks else perception,
         Tracker(TrackerOptions(high=sure, start=min(sure + _START_ABOVE, 1.0))),
-        RuleSet(rules),
-        SceneOptions(
-            least_move=0.0 if config.view == "moving" else _LEAST_MOVE,
-            # From above the detector's scores mean as little as its classes.
-            least_score=0.0 if overhead else sure,
-            whole=frozenset({"person"}) if config.view == "oblique" else frozenset(),
-        ),
+        RuleSet([built(rule, config) for rule in config.rules]) if rules is None else rules,
+        scene_options(config),
+    )
+
+
+def scene_options(config: CameraConfig) -> SceneOptions:
+    """What a track has to show before rules may judge it."""
+    overhead = config.view == "overhead"
+    return SceneOptions(
+        least_move=0.0 if config.view == "moving" else _LEAST_MOVE,
+        # From above the detector's scores mean as little as its classes.
+        least_score=0.0 if overhead else config.detector[1].min_score,
+        whole=frozenset({"person"}) if config.view == "oblique" else frozenset(),
     )

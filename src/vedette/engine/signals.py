@@ -43,6 +43,11 @@ class Signals:
         else:
             self.stopping = True
 
+    @property
+    def reloading(self) -> bool:
+        """Whether a reload was asked for and nobody has taken note of it."""
+        return self._reload
+
     def reload(self) -> bool:
         """Whether a reload was asked for since the last question."""
         asked, self._reload = self._reload, False

@@ -38,14 +38,14 @@ class Arrivals(Protocol):
 class LiveAnalysis:
     """Analyses cameras live. `take` is for one thread; everything else may be called by any.
 
-    detectors  by the names that setups use
+    detectors  by the names that setups use; more may be added later
     publish    tells the other processes
     """
 
     def __init__(
         self, detectors: Mapping[str, DetectorService], reporter: Reporter, publish: Publish, clock: Clock
     ) -> None:
-        self._detectors, self._reporter = dict(detectors), reporter
+        self._detectors, self._reporter = detectors, reporter
         self._publish, self._clock = publish, clock
         self._loops: dict[str, _Loop] = {}
         self._lock = threading.Lock()
