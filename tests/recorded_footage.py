@@ -85,7 +85,8 @@ def packets(
     group        pictures from keyframe to keyframe
     clock_steps  seconds by which the wall clock is set before the picture of that index
     """
-    encoder = PictureEncoder(camera, stream, *size, fps)
+    # Encoders put a keyframe every two seconds of the rate they are told.
+    encoder = PictureEncoder(camera, stream, *size, max(fps, group))
     made: list[Packet] = []
     offset_ns = 0
     for index, number in enumerate(numbers):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from threading import Lock
 
-from vedette.model.errors import StorageGone
+from vedette.model.errors import StorageError, StorageGone
 from vedette.model.news import FragmentWritten, News, SegmentBegun, SegmentClosed
 from vedette.model.recording import Fragment, Segment
 from vedette.model.recording_ports import FileReader, Recordings
@@ -95,11 +95,22 @@ class Footage:
 
 
 def read(files: Mapping[str, FileReader], segment: Segment, offset: int, size: int) -> bytes:
-    """`size` bytes of a segment's file. Raises StorageError where they are not to be had, StorageGone for no folder."""
+    """`size` bytes of a segment's file.
+
+    Raises StorageGone for a folder that is not there, FileMissing for a file, StorageError where it ends before.
+    """
     reader = files.get(segment.storage)
     if reader is None:
         raise StorageGone(
             f"{segment.path} lies in a storage folder that is not connected ({segment.storage}); "
             f"connect its disk or add its path under storage:"
         )
-    return reader.read(PurePosixPath(segment.path), offset, size)
+    data = reader.read(PurePosixPath(segment.path), offset, size)
+    if len(data) != size:
+        raise StorageError(f"{segment.path} ends before byte {offset + size}; run vedette fsck")
+    return data
+
+
+def damaged(segment: Segment, fragment: Fragment, why: Exception) -> StorageError:
+    """The error for a fragment that is not what it was when it was written."""
+    return StorageError(f"{segment.path} is damaged at byte {fragment.offset} ({why}); run vedette fsck")

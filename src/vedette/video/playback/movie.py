@@ -10,14 +10,13 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from vedette.model.errors import StorageError
 from vedette.model.media import Codec
 from vedette.model.recording_ports import FileReader
 from vedette.video.mp4.boxes import box, full_box, walk
 from vedette.video.mp4.fragments import ticks
 from vedette.video.mp4.init import movie
 from vedette.video.mp4.parameter_sets import NAL_CODECS, length_prefixed
-from vedette.video.playback.growing import read
+from vedette.video.playback.growing import damaged, read
 from vedette.video.playback.patch import Place, put
 from vedette.video.playback.span import Part, Span
 
@@ -101,12 +100,9 @@ class Movie:
         sets = self._sets[segment.codec] if fragment.key else b""
         place = Place(index + 1, self._codecs[segment.codec], audio, self._rate, sets)
         try:
-            moved = put(data, part, place)
-        except (ValueError, StopIteration, struct.error) as error:
-            raise StorageError(f"{segment.path} is damaged at byte {fragment.offset}: {error}; run fsck") from error
-        if len(moved) != self._size(part):
-            raise StorageError(f"{segment.path} ends before byte {fragment.offset + fragment.size}; run fsck")
-        return moved
+            return put(data, part, place)
+        except (ValueError, LookupError, struct.error) as error:
+            raise damaged(segment, fragment, error) from error
 
     def _made_header(self) -> bytes:
         if not self.span.parts:

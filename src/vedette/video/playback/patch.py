@@ -141,7 +141,7 @@ def _trim_sound(moved: bytearray, traf: Box, part: Part, rate: int, time: int) -
 
 def _insert(moved: bytearray, moof: Box, sets: bytes) -> None:
     """Put parameter sets into the first picture: FFmpeg does not look at the sample description of a fragment."""
-    mdat = next(box for box in walk(moved, moof.end) if box.kind == b"mdat")
+    at, mdat = moof.end, find(moved, (b"mdat",))
     for box in walk(moved, moof.inside, moof.end):
         if box.kind == b"traf":
             table = find(moved, (b"trun",), box.inside, box.end)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, NamedTuple
 
 from vedette.model.recording import Fragment, Segment
@@ -152,6 +152,16 @@ def plan(segments: Iterable[Segment], start_utc_ns: int, end_utc_ns: int, *, run
         wanted += [_Wanted(piece, *interval) for interval in free]
         shown += [(piece.take.run, *interval) for interval in free]
     return _Layout(start_utc_ns, end_utc_ns).span(wanted, tuple(hidden))
+
+
+def plan_all(segments: Iterable[Segment], start_utc_ns: int, end_utc_ns: int, *, run: int | None = None) -> list[Span]:
+    """The same as several spans, one after the other, where the codec changes to one that needs a film of its own."""
+    known = list(segments)
+    spans = [plan(known, start_utc_ns, end_utc_ns, run=run)]
+    while (begin_ns := spans[-1].continues_utc_ns) is not None and begin_ns > spans[-1].start_utc_ns:
+        spans[-1] = replace(spans[-1], end_utc_ns=begin_ns)
+        spans.append(plan(known, begin_ns, end_utc_ns, run=run))
+    return [span for span in spans if span.parts]
 
 
 class _Link(NamedTuple):
