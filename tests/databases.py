@@ -1,6 +1,8 @@
 """Databases for tests: an SQLite file, and a real PostgreSQL on a socket in a temporary folder.
 
 A test module that says `pytest_plugins = ["databases"]` has the fixture `database`, once for each kind, always empty.
+
+PYTEST_DONT_REWRITE: a test module may import names from here before pytest takes it as a plug-in.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ import pytest
 
 from vedette.clock import SimulatedClock
 from vedette.store.database import Database, Role
+from vedette.store.schema import metadata
+from vedette.store.upgrading import revisions
 
 _FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin")
 _PATIENCE_S = 60.0
@@ -51,6 +55,7 @@ class PostgresServer:
             self._as = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
             os.chown(folder, owner.pw_uid, owner.pw_gid)
         self._process: subprocess.Popen[bytes] | None = None
+        self._free: list[str] = []
 
     def start(self) -> None:
         """Make the cluster and start it; return when it answers."""
@@ -86,10 +91,31 @@ class PostgresServer:
         """Address of one of its databases."""
         return f"postgresql://vedette@/{name}?host={self.folder}"
 
-    def run(self, statement: str) -> None:
-        """A statement outside of any transaction."""
-        with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(statement)
+    def run(self, *statements: str, database: str = "postgres") -> None:
+        """Statements outside of any transaction."""
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
+
+    def lend(self) -> str:
+        """Name of an empty database, made anew or taken back before."""
+        if self._free:
+            return self._free.pop()
+        name = f"test_{next(_numbers)}"
+        self.run(f"CREATE DATABASE {name} TEMPLATE template_vedette")
+        return name
+
+    def take_back(self, name: str) -> None:
+        """Empty a lent database: much faster than making one."""
+        ended = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"  # noqa: S608 - our own
+        self.run(ended)
+        self.run(
+            "SET session_replication_role = replica",  # the triggers of the access log would refuse
+            f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY",
+            f"UPDATE alembic_version SET version_num = '{revisions()[-1]}'",  # noqa: S608 - our own
+            database=name,
+        )
+        self._free.append(name)
 
     def _answers(self) -> bool:
         try:
@@ -121,10 +147,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         yield f"sqlite:///{tmp_path / 'vedette.db'}"
         return
     server: PostgresServer = request.getfixturevalue("postgres")
-    name = f"test_{next(_numbers)}"
-    server.run(f"CREATE DATABASE {name} TEMPLATE template_vedette")
+    name = server.lend()
     yield server.url(name)
-    server.run(f"DROP DATABASE {name} WITH (FORCE)")
+    server.take_back(name)
 
 
 @pytest.fixture

@@ -277,7 +277,7 @@ def _series() -> None:
         sa.Column("label", sa.Text(), nullable=False),
         sa.Column("direction", sa.Text(), nullable=False),
         sa.Column("severity", sa.Text(), nullable=False),
-        sa.Column("test", sa.Boolean(create_constraint=True, name="test"), nullable=False),
+        sa.Column("test", sa.Boolean(create_constraint=True, name="ck_series_test"), nullable=False),
         sa.CheckConstraint("direction IN ('', 'forward', 'backward')", name="ck_series_direction"),
         sa.CheckConstraint("severity IN ('info', 'alert', 'alarm')", name="ck_series_severity"),
         sa.PrimaryKeyConstraint("id", name="pk_series"),
