@@ -130,7 +130,7 @@ class DiskWriter:
 
     def _run(self) -> None:
         while (job := self._next()) is not None:
-            self._busy_since = begun = self._clock.monotonic_ns()
+            begun = self._clock.monotonic_ns()
             size = 0 if job.cut is None else job.cut.size
             try:
                 self._do(job)
@@ -141,8 +141,8 @@ class DiskWriter:
                 _log.exception("file given up", run=job.file.run.id, camera=job.file.run.camera)
                 self._give_up(job, StorageError(f"{type(error).__name__} while writing"), blame=False)
             took = self._clock.monotonic_ns() - begun
-            self._busy_since = None
             with self._changed:
+                self._busy_since = None
                 self._bytes -= size
                 if job.cut is not None:
                     self._took_ns.append(took)
@@ -151,7 +151,10 @@ class DiskWriter:
     def _next(self) -> _Job | None:
         with self._changed:
             self._changed.wait_for(lambda: self._jobs or self._stopping)
-            return self._jobs.popleft() if self._jobs else None
+            if not self._jobs:
+                return None
+            self._busy_since = self._clock.monotonic_ns()
+            return self._jobs.popleft()
 
     def _do(self, job: _Job) -> None:
         file, cut = job.file, job.cut
