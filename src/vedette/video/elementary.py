@@ -16,11 +16,12 @@ from vedette.model.media import Codec
 START: Final = b"\x00\x00\x00\x01"
 _SHORT: Final = b"\x00\x00\x01"
 _FILTERS: Final = {"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb"}
-_H264_SETS: Final = (7, 8)
-_H264_PICTURES: Final = range(1, 6)
-_HEVC_SETS: Final = (32, 33, 34)
-_HEVC_PICTURES: Final = range(32)
+_SETS: Final = {"h264": (7, 8), "hevc": (32, 33, 34)}
 _SPS: Final = {"h264": 7, "hevc": 33}
+_PICTURES: Final = {"h264": (1, 5), "hevc": range(32)}
+"""Types of the units that hold a picture (ITU-T H.264 table 7-1, H.265 table 7-1). The partitioned pictures of H.264,
+types 2 to 4, are for a profile that no camera has."""
+STRANGE: Final = 25
 _MOST_SETS: Final = 64
 """Parameter sets in front of one picture. Real encoders send two or three, and a hostile one may not hold us up."""
 _JPEG_SIZES: Final = frozenset({0xC0, 0xC1, 0xC2, 0xC3})
@@ -40,15 +41,22 @@ class PictureForm:
         self._filter = BitStreamFilterContext(_FILTERS[name], stream) if packed else None
         self._sets = unpack_sets(name, extradata) if packed else parameter_sets(name, extradata)
         self.codec = Codec(name, _joined(self._sets) or (b"" if packed else extradata), context.width, context.height)
+        self._strange = 0
+
+    @property
+    def foreign(self) -> bool:
+        """So many packets in a row had no picture of this codec in them that they must be of another."""
+        return self._strange >= STRANGE
 
     def data(self, packet: av.Packet[VideoStream], *, key: bool) -> bytes:
         """The data of `packet`, nothing when it is damaged. FFmpeg's filters take over what they are given."""
         data = bytes(packet) if self._filter is None else self._filtered(packet)
-        if key and data:
-            if self.codec.name in _FILTERS:
+        if self.codec.name in _FILTERS:
+            self._strange = 0 if has_picture(self.codec.name, data) else self._strange + 1
+            if key and data:
                 self._learn(data)
-            elif self.codec.name == "mjpeg":
-                self._measure(data)
+        elif self.codec.name == "mjpeg":
+            self._measure(data)
         return data
 
     def _filtered(self, packet: av.Packet[VideoStream]) -> bytes:
@@ -120,25 +128,30 @@ def aac_config(data: bytes) -> bytes | None:
 
 def parameter_sets(name: str, data: bytes) -> tuple[bytes, ...]:
     """The parameter sets in front of the first picture of Annex B `data`, each once, without start codes."""
-    if name == "h264":
-        wanted: tuple[int, ...] = _H264_SETS
-        pictures = _H264_PICTURES
-    elif name == "hevc":
-        wanted, pictures = _HEVC_SETS, _HEVC_PICTURES
-    else:
-        return ()
+    wanted = _SETS.get(name, ())
     found: dict[bytes, None] = {}
+    for kind, start in _units(name, data):
+        if kind in _PICTURES[name]:
+            break
+        if kind in wanted and len(found) < _MOST_SETS:
+            end = data.find(_SHORT, start)
+            found[data[start : len(data) if end < 0 else end].rstrip(b"\x00")] = None
+    return tuple(found)
+
+
+def has_picture(name: str, data: bytes) -> bool:
+    """Whether there is a picture of the codec, `h264` or `hevc`, in Annex B `data`."""
+    return any(kind in _PICTURES[name] for kind, _ in _units(name, data))
+
+
+def _units(name: str, data: bytes) -> Iterator[tuple[int, int]]:
+    """Type and place of each unit of Annex B `data`, start codes left out."""
+    if name not in _PICTURES:
+        return
     start = data.find(_SHORT)
     while 0 <= start < len(data) - 3:
-        kind = _unit_type(name, data[start + 3])
-        if kind in pictures:
-            break
-        end = data.find(_SHORT, start + 3)
-        if kind in wanted and len(found) < _MOST_SETS:
-            unit = data[start + 3 : len(data) if end < 0 else end].rstrip(b"\x00")
-            found[unit] = None
-        start = end
-    return tuple(found)
+        yield _unit_type(name, data[start + 3]), start + 3
+        start = data.find(_SHORT, start + 3)
 
 
 def unpack_sets(name: str, extradata: bytes) -> tuple[bytes, ...]:
@@ -165,7 +178,7 @@ def _hvcc(record: bytes) -> Iterator[bytes]:
         count, position = record[position + 1] << 8 | record[position + 2], position + 3
         for _ in range(count):
             unit, position = _unit(record, position)
-            if kind in _HEVC_SETS:
+            if kind in _SETS["hevc"]:
                 yield unit
 
 

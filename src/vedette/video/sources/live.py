@@ -28,6 +28,8 @@ BACKLOG_BYTES: Final = 32 * 2**20
 BEHIND_S: Final = 2.0
 """A viewer that is further behind jumps to the newest keyframe that waits."""
 GRACE_S: Final = 1.0
+WAITED_NS: Final = 5_000_000
+"""A read that took longer than this waited for the camera."""
 
 Arrived: TypeAlias = tuple[Compressed, Arrival]
 
@@ -113,11 +115,16 @@ class LiveStream:
         """
         packer = Packer(self._name, self._stream, self._sound, self._info.fps)
         try:
-            for packet, arrival in self._read_here() if self._timed else self._read_there():
-                yield from packer.take(packet, arrival)
+            for packet, arrival, waited in self._read_here() if self._timed else self._read_there():
+                yield from packer.take(packet, arrival, waited=waited)
+                if packer.foreign:
+                    break
+            else:
+                return
         except SourceLost:
             yield from packer.flush()
             raise
+        raise SourceLost(f"{self._name} broke off: what it sends now is no {self._info.codec} any more")
 
     def frames(self, start_s: float = 0.0, end_s: float | None = None) -> Iterator[Frame]:
         """Decoded frames whose stream time lies in [start_s, end_s). Raises SourceLost where the stream breaks off.
@@ -163,13 +170,14 @@ class LiveStream:
             raise RuntimeError("a stream is read once: open the source again")
         self._used = True
 
-    def _read_here(self) -> Iterator[Arrived]:
-        """Packets read by the thread that asks for them."""
+    def _read_here(self) -> Iterator[tuple[Compressed, Arrival, bool]]:
+        """Packets read by the thread that asks for them, and whether they were waited for."""
         self._claim()
         demux = self._container.demux(self._wanted)
         seen_ns = self._clock.monotonic_ns()
         while True:
             with self._reading:
+                asked_ns = self._clock.monotonic_ns()
                 packet, lost = (None, "") if self._closed else _next(demux, self._stall_s)
                 if self._closed:
                     self._free()
@@ -182,13 +190,13 @@ class LiveStream:
             if lost:
                 raise SourceLost(f"{self._name} broke off: {lost}")
             if packet is not None and packet.size:
-                yield packet, arrival
+                yield packet, arrival, arrival.monotonic_ns - asked_ns > WAITED_NS
 
-    def _read_there(self) -> Iterator[Arrived]:
+    def _read_there(self) -> Iterator[tuple[Compressed, Arrival, bool]]:
         """Packets read by a thread of their own, because a read may take for ever."""
         self._start()
         while (item := self._take()) is not None:
-            yield item
+            yield *item, True
 
     @property
     def _wanted(self) -> list[Stream]:
@@ -291,7 +299,7 @@ def _next(demux: Iterator[Compressed], stall_s: float) -> tuple[Compressed | Non
     except (av.error.ExitError, av.error.TimeoutError):
         return None, _silence(stall_s)
     except av.FFmpegError as error:
-        return None, error.strerror or "it cannot be read"
+        return None, f"what it sends cannot be read ({error.strerror})"
     return packet, "" if packet is not None else "the camera ended it"
 
 

@@ -26,7 +26,10 @@ from vedette.video.sources.rtsp_greeting import PORTS, Greeter
 SCHEMES: Final = ("rtsp", "rtsps")
 PROTOCOLS: Final = "rtsp,rtp,tcp,udp,tls"
 """All that FFmpeg may use on behalf of a camera: no files, no HTTP."""
-UNREACHABLE: Final = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETDOWN)
+_UNREACHABLE: Final = dict.fromkeys(
+    (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETDOWN),
+    "cannot be reached: there is no route to this address, check network and address",
+)
 WAIT_LIMIT_S: Final = 300.0
 UDP_BUFFER: Final = 2 * 2**20
 """Bytes that the system keeps for us of RTP over UDP; a keyframe comes in one burst."""
@@ -118,16 +121,15 @@ class RtspSource:
         timed_out = waited_ns >= self._options.connect_s * NS_PER_S
         if timed_out or isinstance(error, (av.error.ExitError, TimeoutError)):
             return f"did not answer within {self._options.connect_s:g} s: check address, port and network"
-        for kind, why in _FAULTS:
-            if isinstance(error, kind):
-                return why
-        if error.errno in UNREACHABLE:
-            return "cannot be reached: there is no route to this address, check network and address"
         if isinstance(error, socket.gaierror):
             return f"cannot be found: the host name '{redact(self._host)}' is not known, check it or use the IP address"
-        if isinstance(error, ssl.SSLError):
-            return "cannot be read (it does not speak TLS on this port): check the port, or write rtsp://"
-        return f"cannot be read ({error.strerror}): check address, port and transport"
+        if error.errno == errno.EPROTONOSUPPORT:
+            other = "udp" if self._options.transport == "tcp" else "tcp"
+            return f"does not send by {self._options.transport}: set the option transport to {other}"
+        known = next((why for kind, why in _FAULTS if isinstance(error, kind)), "")
+        return known or _UNREACHABLE.get(
+            error.errno or 0, f"cannot be read ({error.strerror}): check address, port and transport"
+        )
 
 
 def _refusal(status: int) -> str:
@@ -157,6 +159,7 @@ _FAULTS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (av.error.InvalidDataError, "answers, but not with RTSP that makes sense: check the port and that it is a camera"),
     (ConnectionError, _HUNG_UP),
     (av.error.EOFError, _HUNG_UP),
+    (ssl.SSLError, "cannot be read (it does not speak TLS on this port): check the port, or write rtsp://"),
 )
 
 
