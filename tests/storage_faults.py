@@ -15,7 +15,7 @@ STORAGE: Final = "5f0c7c52-7c35-4d0e-9d6c-000000000001"
 
 Loss = Literal["nothing", "everything", "half", "zeros", "names"]
 """What is lost of what was not synced: `nothing` (the process was killed, the machine runs on); `everything`; of every
-last write the second `half`; the content but not the size, so that the file reads as `zeros` there; the `names` only."""
+last write the second `half`; the content but not the size, so that the file reads as `zeros`; the `names` only."""
 LOSSES: Final[tuple[Loss, ...]] = ("nothing", "everything", "half", "zeros", "names")
 
 

@@ -63,10 +63,10 @@ class DiskFile:
 class DiskFiles:
     """A storage folder on a disk; implements `Files`. Any number of threads may use it.
 
-    Build it with `open`. storage: which folder it is, and the (device, inode) that was found to be it.
+    Build it with `open`. storage: which folder it is; place: `place_of` it.
     """
 
-    def __init__(self, storage: Storage, place: tuple[int, int]) -> None:
+    def __init__(self, storage: Storage, place: tuple[int, ...]) -> None:
         self._storage = storage
         self._place = place
         self._lock = -1
@@ -140,6 +140,7 @@ class DiskFiles:
 
     def unlink(self, path: PurePosixPath) -> None:
         """Remove a file, and the folder of its day when that is empty then; nothing happens when there is none."""
+        _confine(path)
         with suppress(FileMissing), self._folder(path.parent) as folder, self._speaking_of(path):
             os.unlink(path.name, dir_fd=folder)
         if len(path.parts) < 3:
@@ -177,6 +178,7 @@ class DiskFiles:
 
     def size(self, path: PurePosixPath) -> int | None:
         """Bytes of a file; None when there is none."""
+        _confine(path)
         try:
             with self._folder(path.parent) as folder, self._speaking_of(path):
                 return os.stat(path.name, dir_fd=folder, follow_symlinks=False).st_size
@@ -260,6 +262,7 @@ class DiskFiles:
         self._kept.add(path)
 
     def _open(self, path: PurePosixPath, flags: int, *, make: bool = False) -> int:
+        _confine(path)
         for attempt in range(3):
             try:
                 with self._folder(path.parent, make=make) as folder, self._speaking_of(path):

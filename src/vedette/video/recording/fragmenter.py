@@ -266,7 +266,8 @@ class Fragmenter:
         first = file.first
         times = _times([packet.dts_ns - first.dts_ns for packet in pictures], VIDEO_TIMESCALE, file.time)
         end = None if next_dts_ns is None else ticks(next_dts_ns - first.dts_ns)
-        times.append(times[-1] + file.usual if end is None else max(end, times[-1] + 1))
+        usual = times[-1] - times[-2] if len(times) > 1 else file.usual
+        times.append(times[-1] + usual if end is None else max(end, times[-1] + 1))
         file.usual, file.time = times[-1] - times[-2], times[-1]
         return tuple(
             Sample(

@@ -33,10 +33,18 @@ def make_folder(folder: Path) -> None:
         os.close(above)
 
 
-def place_of(handle: int) -> tuple[int, int]:
-    """Device and inode of an open folder: another disk, or the same one mounted again, has others."""
-    state = os.fstat(handle)
-    return state.st_dev, state.st_ino
+def place_of(folder: int) -> tuple[int, ...]:
+    """What tells an open folder from every other one, without reading its identity.
+
+    Another disk may have the same device number and the same inode for its root, but not an identity file of the same
+    moment. Empty when there is no such file.
+    """
+    try:
+        mine = os.stat(IDENTITY, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return ()
+    state = os.fstat(folder)
+    return state.st_dev, state.st_ino, mine.st_dev, mine.st_ino, mine.st_ctime_ns
 
 
 def identity(folder: int, path: Path) -> str | None:
