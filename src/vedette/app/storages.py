@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -44,11 +44,31 @@ def open_storages(config: SystemConfig) -> list[DiskFiles]:
     return found
 
 
-def known_storages(config: SystemConfig) -> dict[str, DiskFiles]:
-    """The folders that the recorder has made, by uuid, for those who only read; nothing is made."""
-    known = _known(config.data)
-    present = {str(folder.path) for folder in config.storage}
-    return {number: DiskFiles(Storage(number, place), _NOWHERE) for place, number in known.items() if place in present}
+class KnownStorages(Mapping[str, DiskFiles]):
+    """The folders that the recorder has made, by uuid, for those who only read; looked up anew when one is unknown."""
+
+    def __init__(self, config: SystemConfig) -> None:
+        self._config = config
+        self._found: dict[str, DiskFiles] = {}
+
+    def __getitem__(self, number: str) -> DiskFiles:
+        if number not in self._found:
+            self._look()
+        return self._found[number]
+
+    def __iter__(self) -> Iterator[str]:
+        self._look()
+        return iter(tuple(self._found))
+
+    def __len__(self) -> int:
+        self._look()
+        return len(self._found)
+
+    def _look(self) -> None:
+        configured = {str(folder.path) for folder in self._config.storage}
+        for place, number in _known(self._config.data).items():
+            if place in configured and number not in self._found:
+                self._found[number] = DiskFiles(Storage(number, place), _NOWHERE)
 
 
 def limits_of(config: SystemConfig, storages: Sequence[DiskFiles]) -> dict[str, Limits]:

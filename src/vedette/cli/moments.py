@@ -7,6 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from vedette.clock import SystemClock
 from vedette.model.errors import UsageError
 
 _AGO: Final = re.compile(r"-(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>s|m|h|d)")
@@ -44,3 +45,12 @@ def _today(word: str, now: datetime) -> datetime | None:
 
 def _ns(length: timedelta) -> int:
     return (length // timedelta(microseconds=1)) * 1000
+
+
+def span(start: str, end: str, zone: ZoneInfo) -> tuple[int, int]:
+    """The moments `start` and `end`, in nanoseconds since 1970. Raises UsageError, also where nothing lies between."""
+    now_utc_ns = SystemClock().utc_ns()
+    start_utc_ns, end_utc_ns = moment(start, zone, now_utc_ns), moment(end, zone, now_utc_ns)
+    if end_utc_ns <= start_utc_ns:
+        raise UsageError(f"the end ({end}) must lie after the start ({start})")
+    return start_utc_ns, end_utc_ns

@@ -35,3 +35,13 @@ def following(
             bar.update(task, completed=second - start_s, reached=told)
 
         yield reached
+
+
+@contextmanager
+def share(what: str) -> Iterator[Callable[[float], None]]:
+    """Yields a function to call with the share that is done, 0..1."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=1.0)
+        yield lambda done: bar.update(task, completed=done)

@@ -1,0 +1,130 @@
+"""What is asked of recordings and tracks that lie there: exports, checks, rules over the past."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vedette.analytics.replay import replay as replayed
+from vedette.analytics.ruleset import RuleSet
+from vedette.app.looking import built, scene_options
+from vedette.app.storages import KnownStorages
+from vedette.clock import SystemClock
+from vedette.config import CameraConfig, SystemConfig
+from vedette.model.errors import OutputError, StorageError
+from vedette.model.events import RuleEvent
+from vedette.store.database import Database
+from vedette.store.ledger import SqlLedger
+from vedette.store.recordings import SqlRecordings
+from vedette.store.tracks import SqlTracks
+from vedette.video.playback.export import Shot, export_together
+from vedette.video.playback.movie import Movie
+from vedette.video.playback.output import save
+from vedette.video.playback.span import plan_all
+from vedette.video.recording.fsck import Finding, check, check_books
+
+Progress = Callable[[float], None]
+"""Told the share that is done, 0..1."""
+
+
+@contextmanager
+def _database(config: SystemConfig) -> Iterator[Database]:
+    database = Database.later(config.database, clock=SystemClock(), role="recorder")
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def export(
+    config: SystemConfig, cameras: Sequence[str], span: tuple[int, int], out: Path, progress: Progress
+) -> list[Path]:
+    """Write the footage of `span`, start and end in UTC ns: of one camera to the file `out`, of several into a folder.
+
+    Footage whose codec changes makes several files. Nothing is overwritten. Raises OutputError, StorageError,
+    DatabaseError, ConfigError for an unknown camera.
+    """
+    chosen = [config.camera(name) for name in cameras]
+    start_utc_ns, end_utc_ns = span
+    storages = KnownStorages(config)
+    with _database(config) as database:
+        recordings = SqlRecordings(database)
+        shots = []
+        for camera in chosen:
+            segments = recordings.between(camera.id, "main", start_utc_ns, end_utc_ns)
+            shots.append(Shot(camera.id, camera.name, tuple(plan_all(segments, start_utc_ns, end_utc_ns))))
+        if len(shots) == 1:
+            return _export_one(shots[0], storages, out, progress)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"the folder {out} cannot be made: {error.strerror}") from error
+        return export_together(shots, storages, out, progress=progress)
+
+
+def _export_one(shot: Shot, storages: KnownStorages, out: Path, progress: Progress) -> list[Path]:
+    if not shot.spans:
+        raise OutputError(f"nothing of {shot.camera} was recorded in this time")
+    made = []
+    for number, part in enumerate(shot.spans, 1):
+        path = out if number == 1 else out.with_name(f"{out.stem}-{number}{out.suffix}")
+        save(Movie(part, storages).read(), path)
+        made.append(path)
+        progress(number / len(shot.spans))
+    return made
+
+
+def fsck(config: SystemConfig, *, hashes: bool, repair: bool) -> list[Finding]:
+    """Check every storage folder against the database. Raises StorageError, DatabaseError.
+
+    While a recorder runs what it is writing is left out, and nothing can be repaired.
+    """
+    storages = KnownStorages(config)
+    findings: list[Finding] = []
+    with _database(config) as database:
+        ledger, recordings = SqlLedger(database), SqlRecordings(database)
+        idle = True
+        for files in storages.values():
+            try:
+                files.claim()
+                writing: tuple[str, ...] | None = ()
+            except StorageError:
+                writing, idle = None, False
+            try:
+                findings += check(files, ledger, recordings, hashes=hashes, repair=repair, writing=writing)
+            finally:
+                files.release()
+        if idle:
+            findings += check_books(ledger, SystemClock().utc_ns(), repair=repair)
+    return findings
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What rules would have found: events in order, and how many by rule, kind and direction."""
+
+    events: tuple[RuleEvent, ...]
+    tracks: int
+    counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+
+
+def replay(system: SystemConfig, camera: str, rules: CameraConfig, span: tuple[int, int], progress: Progress) -> Past:
+    """Run `rules` over the tracks of `camera` in `span`, start and end in UTC ns. Raises DatabaseError, ConfigError."""
+    known = system.camera(camera)
+    start_utc_ns, end_utc_ns = span
+    with _database(system) as database:
+        lines = SqlTracks(database).between(known.id, start_utc_ns, end_utc_ns)
+    span_ns = max(end_utc_ns - start_utc_ns, 1)
+    ruleset = RuleSet([built(rule, rules) for rule in rules.rules])
+    found = replayed(
+        lines,
+        ruleset,
+        scene_options(rules),
+        progress=lambda utc_ns: progress(min(max((utc_ns - start_utc_ns) / span_ns, 0.0), 1.0)),
+    )
+    events = tuple(one.event for one in found if start_utc_ns <= one.event.at.utc_ns < end_utc_ns)
+    counts = Counter((event.rule, event.kind, str(event.direction or "")) for event in events)
+    return Past(events, len(lines), counts)
