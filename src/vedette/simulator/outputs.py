@@ -22,11 +22,22 @@ _IN_VIEW: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
+class Sighting:
+    """An actor shows, at least a quarter of it, from the frame at `from_s` to the one at `to_s`."""
+
+    id: int
+    label: str
+    from_s: float
+    to_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Truth:
     """What happened in the frames that were written.
 
     counts           crossings per line: `forward` and `backward`
     people           number of people in view per frame
+    sightings        when each actor shows, in order of time
     """
 
     scene: str
@@ -38,6 +49,7 @@ class Truth:
     visits: tuple[Visit, ...]
     counts: Mapping[str, Mapping[str, int]]
     people: tuple[int, ...]
+    sightings: tuple[Sighting, ...] = ()
 
 
 @dataclass(slots=True)
@@ -47,6 +59,7 @@ class Ledger:
     rows: list[str] = field(default_factory=list)
     people: list[int] = field(default_factory=list)
     labels: dict[int, str] = field(default_factory=dict)
+    spans: dict[int, list[list[int]]] = field(default_factory=dict)
 
     def note(self, drawn: Drawn) -> None:
         """Take down one frame."""
@@ -56,7 +69,17 @@ class Ledger:
             if seen.visible is not None:
                 self.rows.append(_mot_row(number, seen, width, height))
                 self.labels[seen.id] = seen.label
+        for seen in drawn.seen:
+            if seen.visibility >= _IN_VIEW:
+                self._extend(seen.id, number - 1)
         self.people.append(sum(one.label == "person" and one.visibility >= _IN_VIEW for one in drawn.seen))
+
+    def _extend(self, number: int, frame: int) -> None:
+        spans = self.spans.setdefault(number, [])
+        if spans and spans[-1][1] == frame - 1:
+            spans[-1][1] = frame
+        else:
+            spans.append([frame, frame])
 
     def truth(self, stage: Stage) -> Truth:
         """The truth of the frames taken down."""
@@ -70,7 +93,16 @@ class Ledger:
         return Truth(
             scene=stage.scene.name, seed=stage.settings.seed, frames=len(self.people), fps=fps, seconds=until_s,
             crossings=tuple(crossed), visits=tuple(visited), counts=counts, people=tuple(self.people),
+            sightings=tuple(self._sightings(fps)),
         )  # fmt: skip
+
+    def _sightings(self, fps: float) -> list[Sighting]:
+        found = [
+            Sighting(number, self.labels[number], first / fps, last / fps)
+            for number, spans in self.spans.items()
+            for first, last in spans
+        ]
+        return sorted(found, key=lambda sighting: (sighting.from_s, sighting.id))
 
 
 def _mot_row(number: int, seen: Seen, width: int, height: int) -> str:
@@ -124,6 +156,10 @@ def _as_json(stage: Stage, ledger: Ledger, truth: Truth) -> dict[str, Any]:
             {"zone": v.zone, "id": v.id, "label": v.label, "enter_s": round(v.enter_s, 2),
              "leave_s": None if v.leave_s is None else round(v.leave_s, 2)}
             for v in truth.visits
+        ],
+        "sightings": [
+            {"id": s.id, "label": s.label, "from_s": round(s.from_s, 4), "to_s": round(s.to_s, 4)}
+            for s in truth.sightings
         ],
         "labels": {str(number): label for number, label in sorted(ledger.labels.items())},
         "people_per_frame": list(truth.people),

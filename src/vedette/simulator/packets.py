@@ -20,10 +20,14 @@ class PacketEncoder:
     """H.264 in Annex B form, parameter sets with every keyframe. Raises SourceError where that cannot be encoded.
 
     utc_ns  when the first picture was captured
+    gop_s   seconds from keyframe to keyframe
+    prompt  every picture's packet comes at once, at the price of one thread instead of two
     """
 
-    def __init__(self, info: StreamInfo, utc_ns: int = 0) -> None:
+    def __init__(self, info: StreamInfo, utc_ns: int = 0, gop_s: float = 2.0, *, prompt: bool = False) -> None:
         self._info = info
+        self._threads = {"threads": "1"} if prompt else {}
+        self._gop = max(1, round(info.fps * gop_s))
         self._utc_ns = utc_ns
         self._context = self._open()
         self._codec = Codec("h264", b"", info.width, info.height)
@@ -47,7 +51,7 @@ class PacketEncoder:
                 continue
             try:
                 context = cast(VideoCodecContext, av.CodecContext.create(name, "w"))
-                context.options = options
+                context.options = {**options, **self._threads, "g": str(self._gop)}
                 configure(
                     context, self._info.width, self._info.height, Fraction(self._info.fps).limit_denominator(1001)
                 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from math import atan2, hypot, pi
 from typing import Final
@@ -54,6 +55,13 @@ class Path:
         steps = np.diff(self._times)[:, None]
         self._sums = np.vstack([np.zeros(2), np.cumsum((self._points[1:] + self._points[:-1]) / 2 * steps, axis=0)])
         self._gait(faces)
+
+    def later(self, seconds: float) -> Path:
+        """The same way, so many seconds later."""
+        moved = copy(self)
+        moved.start_s, moved.end_s = self.start_s + seconds, self.end_s + seconds
+        moved._times, moved._grid = self._times + seconds, self._grid + seconds
+        return moved
 
     def position(self, t: Floats) -> Floats:
         """(n, 2) metres at times (n,)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 
@@ -24,6 +25,14 @@ class Person:
         self._figure = Figure(random_look(rng), path)
         self.hulls = tuple(hull for part in self._figure.parts if not part.plain for hull in part.hulls)
         self._cloth = cloth(self._figure.look.folds)
+
+    def later(self, seconds: float, number: int) -> Person:
+        """The same person and way, so many seconds later and under another number."""
+        moved, figure = copy(self), copy(self._figure)
+        moved.id = number
+        moved.path = figure.path = self.path.later(seconds)
+        moved._figure = figure
+        return moved
 
     @property
     def radii(self) -> Floats:

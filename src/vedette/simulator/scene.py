@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+import numpy as np
 
 from vedette.model.detections import Floats
 from vedette.simulator.backdrop import Backdrop, Illumination, Light
@@ -39,6 +41,10 @@ class Actor(Protocol):
     @property
     def hulls(self) -> Sequence[tuple[int, ...]]:
         """Which balls span its convex pieces, for the shadow."""
+        ...
+
+    def later(self, seconds: float, number: int) -> Actor:
+        """The same so many seconds later and under another number."""
         ...
 
     def balls(self, t: Floats) -> Floats:
@@ -93,6 +99,18 @@ class Lighting:
 
 
 @dataclass(frozen=True, slots=True)
+class Act:
+    """Something that somebody can be asked to do in a scene.
+
+    make    an actor by number, chance and `reach` in 0..1: how far the actor goes into the picture
+    reaches `reach` makes a difference, so how long the actor shows can be chosen
+    """
+
+    make: Callable[[int, np.random.Generator, float], Actor]
+    reaches: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """A scene that can be drawn for ever.
 
@@ -101,6 +119,7 @@ class Scene:
     paint    the empty scene
     cast     actors by seed and mean number of people, all whose life begins before a time in seconds;
              a longer time adds actors and changes none
+    acts     what can be asked for at stated times, by name
     rules    rules worth trying, as in a rules file, from lines and zones in 0..1 of the picture
     """
 
@@ -113,4 +132,5 @@ class Scene:
     light: Callable[[Light], Lighting]
     paint: Callable[[View, Light], Backdrop]
     cast: Callable[[int, int, float], list[Actor]]
+    acts: Mapping[str, Act]
     rules: Callable[[Scene, View], list[dict[str, object]]]

@@ -13,10 +13,25 @@ from vedette.simulator.projection import View
 from vedette.simulator.renderer import Renderer
 from vedette.simulator.scene import Actor, Scene
 from vedette.simulator.scenes import SCENES
+from vedette.simulator.schedule import call
 
 LIGHTS: Final[tuple[Light, ...]] = get_args(Light)
 _SIZE: Final = re.compile(r"(\d{1,5})x(\d{1,5})", re.IGNORECASE)
 _LEAST_PX, _MOST_PX = 64, 7680
+
+
+@dataclass(frozen=True, slots=True)
+class Appearance:
+    """Somebody who is to come at a stated time, and nobody else.
+
+    start_s  when they begin to show: the middle of their box enters the picture
+    act      what they do, one of the scene's `acts`
+    lasts_s  for how long they show; only for an act that can be longer or shorter, as `glimpse`; None: the longest
+    """
+
+    start_s: float
+    act: str
+    lasts_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +45,7 @@ class Settings:
     people   mean number of people in view; None for the scene's own
     light    time of day
     noise    deviation of the sensor noise in grey levels; None for what suits the light
+    events   who comes when: nobody and nothing else is there then; None for the usual coming and going
     """
 
     seed: int = 1
@@ -39,6 +55,7 @@ class Settings:
     people: int | None = None
     light: Light = "day"
     noise: float | None = None
+    events: tuple[Appearance, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -91,9 +108,13 @@ class Stage:
 
 
 def set_stage(scene: Scene, settings: Settings) -> Stage:
-    """Paint the backdrop and call the actors."""
+    """Paint the backdrop and call the actors. Raises ValueError for an event the scene cannot play."""
     view = View(scene.camera, *settings.size)
     people = scene.people if settings.people is None else settings.people
-    actors = scene.cast(settings.seed, people, settings.seconds)
+    if settings.events is None:
+        actors = scene.cast(settings.seed, people, settings.seconds)
+    else:
+        wanted = [(event.start_s, event.act, event.lasts_s) for event in settings.events]
+        actors = call(scene, view, settings.seed, wanted)
     renderer = Renderer(scene, view, actors, settings.light, settings.seed, noise=settings.noise)
     return Stage(scene, settings, view, actors, renderer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -12,13 +13,17 @@ from vedette.model.media import Frame, Packet, StreamInfo
 from vedette.model.spec import STRICT, Spec
 from vedette.model.time import NS_PER_S, Instant
 from vedette.simulator.backdrop import Light
+from vedette.simulator.live import LiveSimStream
 from vedette.simulator.packets import PacketEncoder
 from vedette.simulator.scene import Scene
 from vedette.simulator.settings import Settings, Stage, find_scene, parse_size, set_stage
 
 EPOCH_UTC_NS: Final = 1_767_225_600 * NS_PER_S
 """2026-01-01T00:00:00Z, when every simulated scene begins."""
-_NUMBERS: Final = {"seed": int, "seconds": float, "fps": float, "people": int, "noise": float}
+_NUMBERS: Final = {"seed": int, "seconds": float, "fps": float, "people": int, "noise": float, "gop_s": float}
+_TEXTS: Final = ("size", "light")
+_YES_NO: Final = {"true": True, "false": False}
+_LONGEST_GOP_S: Final = 60.0
 _EXAMPLE: Final = "sim:shop-entrance?seed=1&seconds=60&fps=10&size=1280x720&people=8&light=day"
 
 
@@ -33,6 +38,8 @@ class SimOptions:
     people   how many are in view on average; each scene has its own default
     light    `day`, `dusk` or `night`
     noise    standard deviation of the sensor's noise in grey levels; by default what suits the light
+    live     a camera rather than a film: at the pace of the clock, without end, and captured now
+    gop_s    seconds from keyframe to keyframe
     """
 
     seed: int = 1
@@ -42,11 +49,15 @@ class SimOptions:
     people: int | None = None
     light: Light = "day"
     noise: float | None = None
+    live: bool = False
+    gop_s: float = 2.0
 
     __pydantic_config__: ClassVar[Any] = STRICT
 
     def __post_init__(self) -> None:
         self.settings()
+        if not 0.0 < self.gop_s <= _LONGEST_GOP_S:
+            raise ValueError(f"gop_s must lie between 0 and {_LONGEST_GOP_S:g}")
 
     def settings(self) -> Settings:
         """The same, ready to use. Raises ValueError."""
@@ -57,21 +68,39 @@ class SimOptions:
 
 
 class SimSource:
-    """A scene that is drawn while it is read."""
+    """A scene that is drawn while it is read, or live in a process of its own.
 
-    def __init__(self, scene: Scene, settings: Settings) -> None:
+    truth  where a live scene writes what truly happens, as JSON lines
+    """
+
+    def __init__(
+        self,
+        scene: Scene,
+        settings: Settings,
+        *,
+        live: bool = False,
+        gop_s: float = 2.0,
+        truth: Path | None = None,
+    ) -> None:
         self._scene, self._settings = scene, settings
+        self._live, self._gop_s, self._truth = live, gop_s, truth
 
-    def open(self) -> SimStream:
-        """Paint the backdrop and call the actors."""
-        return SimStream(set_stage(self._scene, self._settings))
+    def open(self) -> SimStream | LiveSimStream:
+        """Paint the backdrop and call the actors. Raises SourceError."""
+        if self._live:
+            return LiveSimStream(self._scene, self._settings, self._gop_s, self._truth)
+        try:
+            return SimStream(set_stage(self._scene, self._settings), self._gop_s)
+        except ValueError as error:
+            raise SourceError(f"sim:{self._scene.name}: {error}") from error
 
 
 class SimStream:
     """An open scene. Frames are drawn when asked for, so it is no live source."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, gop_s: float = 2.0) -> None:
         self.stage = stage
+        self._gop_s = gop_s
         self._used = False
         settings = stage.settings
         self._info = StreamInfo(
@@ -86,7 +115,7 @@ class SimStream:
 
     def packets(self) -> Iterator[Packet]:
         """The scene as H.264, encoded on the fly. Raises SourceError when read a second time."""
-        encoder = PacketEncoder(self._info, EPOCH_UTC_NS)
+        encoder = PacketEncoder(self._info, EPOCH_UTC_NS, self._gop_s)
         for frame in self.frames():
             yield from encoder.encode(frame.image, frame.at.stream_s)
         yield from encoder.flush()
@@ -127,7 +156,8 @@ def build(options: SimOptions, address: str) -> SimSource:
     except UsageError as error:
         raise SourceError(f"{error}; write it like {_EXAMPLE}") from error
     try:
-        return SimSource(scene, replace(options, **_parameters(parts.query)).settings())
+        chosen = replace(options, **_parameters(parts.query))
+        return SimSource(scene, chosen.settings(), live=chosen.live, gop_s=chosen.gop_s)
     except ValueError as error:
         raise ConfigError(f"sim:{scene.name}: {error}; write it like {_EXAMPLE}") from error
 
@@ -142,10 +172,14 @@ def _parameters(query: str) -> dict[str, Any]:
                 values[key] = _NUMBERS[key](text)
             except ValueError:
                 raise ValueError(f"{key} must be a number, not '{text}'") from None
-        elif key in ("size", "light"):
+        elif key in _TEXTS:
             values[key] = text
+        elif key == "live":
+            if text not in _YES_NO:
+                raise ValueError(f"live must be true or false, not '{text}'")
+            values[key] = _YES_NO[text]
         else:
-            known = ", ".join([*_NUMBERS, "size", "light"])
+            known = ", ".join([*_NUMBERS, *_TEXTS, "live"])
             raise ValueError(f"unknown parameter '{key}': known are {known}")
     return values
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from math import cos, pi
 from typing import Final
@@ -167,6 +168,12 @@ class Vehicle:
         self._build()
         self._local = np.array(self._vertices)
         self.radii = np.full(len(self._local), 0.015)
+
+    def later(self, seconds: float, number: int) -> Vehicle:
+        """The same vehicle and way, so many seconds later and under another number."""
+        moved = copy(self)
+        moved.id, moved.path = number, self.path.later(seconds)
+        return moved
 
     def balls(self, t: Floats) -> Floats:
         """(n, corners, 3) in world metres at times (n,)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -35,19 +35,27 @@ _MAKE: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
+class Coding:
+    """How pictures are compressed.
+
+    bitrate   bits a second; Motion JPEG has the rate it has
+    gop_s     seconds from keyframe to keyframe
+    b_frames  pictures between two others that may be sent after the later one
+    """
+
+    codec: VideoCodec = "h264"
+    bitrate: int = 2_000_000
+    gop_s: float = 2.0
+    b_frames: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class _Recipe:
     seconds: float
     fps: float
     size: tuple[int, int]
-    gop_s: float
-    bitrate: int
-    codec: VideoCodec
     moving: bool | tuple[tuple[float, float], ...]
-    b_frames: int
-
-    @property
-    def gop(self) -> int:
-        return max(1, round(self.gop_s * self.fps))
+    coding: Coding
 
 
 def make_clip(
@@ -69,11 +77,11 @@ def make_clip(
     rate it has). Raises OutputError where FFmpeg has no such encoder or the file cannot be written.
     """
     spans = moving if isinstance(moving, bool) else tuple((float(a), float(b)) for a, b in moving)
-    recipe = _Recipe(float(seconds), float(fps), size, float(gop_s), bitrate, codec, spans, b_frames)
+    recipe = _Recipe(float(seconds), float(fps), size, spans, Coding(codec, bitrate, float(gop_s), b_frames))
     name = hashlib.sha256(repr((_MAKE, astuple(recipe))).encode()).hexdigest()[:12]
     path = folder / f"clip-{codec}-{size[0]}x{size[1]}-{name}.{'mov' if codec == 'mjpeg' else 'mp4'}"
     if not path.exists():
-        _make(path, lambda part: _encode(part, recipe))
+        write_clip(path, _pictures(recipe), recipe.fps, size, recipe.coding)
     return path
 
 
@@ -81,12 +89,12 @@ def make_sound(folder: Path, *, seconds: float = 10.0, codec: SoundCodec = "aac"
     """A tone that changes its pitch every second, mono. Made once. Raises OutputError."""
     path = folder / f"sound-{codec}-{seconds:g}.{'m4a' if codec == 'aac' else 'wav'}"
     if not path.exists():
-        _make(path, lambda part: _encode_sound(part, seconds, codec))
+        make_whole(path, lambda part: _encode_sound(part, seconds, codec))
     return path
 
 
-def _make(path: Path, write: Any) -> None:  # noqa: ANN401 - a function of a path
-    """Write under another name first, so that nobody finds half a clip."""
+def make_whole(path: Path, write: Callable[[Path], None]) -> None:
+    """Write under another name first, so that nobody finds half a clip. Raises OutputError."""
     part = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,34 +106,43 @@ def _make(path: Path, write: Any) -> None:  # noqa: ANN401 - a function of a pat
         part.unlink(missing_ok=True)
 
 
-def _encode(path: Path, recipe: _Recipe) -> None:
-    name = next((name for name in _ENCODERS[recipe.codec] if name in av.codecs_available), None)
+def write_clip(
+    path: Path, pictures: Iterable[NDArray[np.uint8]], fps: float, size: tuple[int, int], coding: Coding
+) -> None:
+    """Write I420 pictures of an even size, shape (height * 3 / 2, width). Raises OutputError."""
+    make_whole(path, lambda part: _encode(part, pictures, fps, size, coding))
+
+
+def _encode(
+    path: Path, pictures: Iterable[NDArray[np.uint8]], fps: float, size: tuple[int, int], coding: Coding
+) -> None:
+    name = next((name for name in _ENCODERS[coding.codec] if name in av.codecs_available), None)
     if name is None:
-        raise OutputError(f"cannot make a {recipe.codec} clip: this FFmpeg has none of {_ENCODERS[recipe.codec]}")
-    rate = Fraction(recipe.fps).limit_denominator(1001)
+        raise OutputError(f"cannot make a {coding.codec} clip: this FFmpeg has none of {_ENCODERS[coding.codec]}")
+    rate = Fraction(fps).limit_denominator(1001)
+    gop = max(1, round(coding.gop_s * fps))
     with av.open(str(path), "w") as output:
-        stream: Any = output.add_stream(name, rate=rate, options=_options(name, recipe))
-        stream.width, stream.height = recipe.size
-        stream.pix_fmt = "yuvj420p" if recipe.codec == "mjpeg" else "yuv420p"
-        if recipe.codec != "mjpeg":
+        stream: Any = output.add_stream(name, rate=rate, options=_options(name, coding, gop))
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuvj420p" if coding.codec == "mjpeg" else "yuv420p"
+        if coding.codec != "mjpeg":
             context = stream.codec_context
-            context.bit_rate, context.gop_size = recipe.bitrate, recipe.gop
-            context.max_b_frames = recipe.b_frames
-        for number, planes in enumerate(_pictures(recipe)):
+            context.bit_rate, context.gop_size, context.max_b_frames = coding.bitrate, gop, coding.b_frames
+        for number, planes in enumerate(pictures):
             frame: Any = av.VideoFrame.from_ndarray(planes, format=stream.pix_fmt)
             frame.pts, frame.time_base = number, 1 / rate
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
 
 
-def _options(encoder: str, recipe: _Recipe) -> dict[str, str]:
-    steady = {"maxrate": str(recipe.bitrate), "bufsize": str(recipe.bitrate)}
+def _options(encoder: str, coding: Coding, gop: int) -> dict[str, str]:
+    steady = {"maxrate": str(coding.bitrate), "bufsize": str(coding.bitrate)}
     if encoder == "libx264":
-        low = {} if recipe.b_frames else {"tune": "zerolatency"}
-        return {"preset": "ultrafast", "sc_threshold": "0", "keyint_min": str(recipe.gop), **low, **steady}
+        low = {} if coding.b_frames else {"tune": "zerolatency"}
+        return {"preset": "ultrafast", "sc_threshold": "0", "keyint_min": str(gop), **low, **steady}
     if encoder == "libx265":
-        keys = f"keyint={recipe.gop}:min-keyint={recipe.gop}:scenecut=0:open-gop=0"
-        return {"preset": "ultrafast", "x265-params": f"log-level=none:{keys}:bframes={recipe.b_frames}", **steady}
+        keys = f"keyint={gop}:min-keyint={gop}:scenecut=0:open-gop=0"
+        return {"preset": "ultrafast", "x265-params": f"log-level=none:{keys}:bframes={coding.b_frames}", **steady}
     if encoder == "mjpeg":
         return {"huffman": "default", "q:v": "8"}
     return {}

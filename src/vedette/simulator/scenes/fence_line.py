@@ -11,7 +11,7 @@ from vedette.simulator.backdrop import Backdrop, Light, Painter, plain, rectangl
 from vedette.simulator.paths import Path, Stop
 from vedette.simulator.people import Person
 from vedette.simulator.projection import Camera, View
-from vedette.simulator.scene import Actor, Lighting, LineMark, Scene, ZoneMark
+from vedette.simulator.scene import Act, Actor, Lighting, LineMark, Scene, ZoneMark
 from vedette.simulator.vehicles import BUS, CAR, TRUCK, VAN, Vehicle
 
 FENCE_M: Final = 10.5
@@ -216,6 +216,23 @@ def _cast(seed: int, people: int, until_s: float) -> list[Actor]:
     return actors + _traffic(seed, 100_001, until_s)
 
 
+def _glimpse(reach: float) -> Path:
+    """From the side into the yard and back at once."""
+    return Path(0.0, [Stop(-10.0, 9.0, 2.2), Stop(-7.6 + 6.0 * reach, 9.0, 2.2), Stop(-10.0, 9.0, 2.2)])
+
+
+def _drive(number: int, rng: np.random.Generator) -> Vehicle:
+    return Vehicle(number, CAR, Path(0.0, [Stop(-30.0, 15.6, 9.0), Stop(30.0, 15.6, 9.0)]), rng)
+
+
+_ACTS: Final = {
+    "intrude": Act(lambda number, rng, _: Person(number, _intruder(rng, 0.0), rng)),
+    "walk": Act(lambda number, rng, _: Person(number, _walker(rng, 0.0), rng)),
+    "glimpse": Act(lambda number, rng, reach: Person(number, _glimpse(reach), rng), reaches=True),
+    "drive": Act(lambda number, rng, _: _drive(number, rng)),
+}
+
+
 def _rules(scene: Scene, view: View) -> list[dict[str, object]]:
     yard = [list(p) for p in view.relative(scene.zones[0].ground)]
     lines: list[dict[str, object]] = [
@@ -243,5 +260,6 @@ SCENE: Final = Scene(
     light=_light,
     paint=_paint,
     cast=_cast,
+    acts=_ACTS,
     rules=_rules,
 )

@@ -11,7 +11,7 @@ from vedette.simulator.backdrop import Backdrop, Light, Painter, everywhere, pla
 from vedette.simulator.paths import Path, Stop
 from vedette.simulator.people import Person
 from vedette.simulator.projection import Camera, View
-from vedette.simulator.scene import Actor, Lighting, LineMark, Scene, ZoneMark
+from vedette.simulator.scene import Act, Actor, Lighting, LineMark, Scene, ZoneMark
 
 WALL_M: Final = 8.2
 _DOOR: Final = 1.2
@@ -272,6 +272,25 @@ def _cast(seed: int, people: int, until_s: float) -> list[Actor]:
     return actors
 
 
+def _in_or_out(rng: np.random.Generator, *, inward: bool) -> Path:
+    side, door = float(rng.choice((-1.0, 1.0))), float(rng.uniform(*(_INWARD if inward else _OUTWARD)))
+    way = [Stop(9.5 * side, 10.0), Stop(door + 1.2 * side, 9.6), Stop(door, 8.6), Stop(door, 6.7), Stop(door, 1.0)]
+    return Path(0.0, way if inward else way[::-1])
+
+
+def _glimpse(reach: float) -> Path:
+    """From under the camera into the picture and back at once."""
+    return Path(0.0, [Stop(0.8, 0.6, 1.6), Stop(0.8, 1.6 + 4.0 * reach, 1.6), Stop(0.8, 0.6, 1.6)])
+
+
+_ACTS: Final = {
+    "enter": Act(lambda number, rng, _: Person(number, _in_or_out(rng, inward=True), rng)),
+    "leave": Act(lambda number, rng, _: Person(number, _in_or_out(rng, inward=False), rng)),
+    "pass": Act(lambda number, rng, _: Person(number, _passing(rng, 0.0), rng)),
+    "glimpse": Act(lambda number, rng, reach: Person(number, _glimpse(reach), rng), reaches=True),
+}
+
+
 def _rules(scene: Scene, view: View) -> list[dict[str, object]]:
     door, zone = scene.lines[0], scene.zones[0]
     queue = [list(p) for p in view.relative(zone.ground)]
@@ -295,5 +314,6 @@ SCENE: Final = Scene(
     light=_light,
     paint=_paint,
     cast=_cast,
+    acts=_ACTS,
     rules=_rules,
 )
