@@ -20,11 +20,11 @@ def _leave() -> None:
 class Signals:
     """SIGTERM and SIGINT ask for an orderly end; a second one ends the process at once. SIGHUP asks for a reload.
 
-    leave  ends the process at once
+    leave  what the second one does
     """
 
     def __init__(self, leave: Callable[[], None] = _leave) -> None:
-        self._leave = leave
+        self.leave = leave
         self.stopping = False
         self._reload = False
 
@@ -39,7 +39,7 @@ class Signals:
         if number == signal.SIGHUP:
             self._reload = True
         elif self.stopping:
-            self._leave()
+            self.leave()
         else:
             self.stopping = True
 
