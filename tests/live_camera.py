@@ -53,7 +53,7 @@ class Film:
     things: Sequence[Thing] = ()
     fps: int = 10
     gop_s: float = 2.0
-    size: tuple[int, int] = (320, 180)
+    size: tuple[int, int] = (240, 136)
     noise: float = 1.5
     codec: str = "libx264"
     b_frames: int = 0

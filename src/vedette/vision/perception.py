@@ -141,9 +141,10 @@ class Perception:
         if not self._fresh:
             carried = self._paths.carry(tracks, motion.share_in(tracks.box) > 0.0)
             return Sight(carried, moving=motion.any)
-        self._looked_ns = frame.at.stream_ns
         regions = self._regions(frame, motion, tracks)
         answers = self._detector.detect([region.cut(frame) for region in regions])
+        # Only now: a look that failed is made up for at once.
+        self._looked_ns = frame.at.stream_ns
         named = [self._named(answer) for answer in answers]
         found = gather(list(zip(regions, named, strict=True)), frame.width, frame.height)
         if len(named) > 1:

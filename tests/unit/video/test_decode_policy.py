@@ -202,7 +202,7 @@ def test_another_codec_and_size_midway() -> None:
     later = [replace(p, at=p.at.shifted(shift), dts_ns=p.dts_ns + shift, number=len(first) + n)
              for n, p in enumerate(second)]  # fmt: skip
     camera = Camera(DecodeOptions(idle=False)).see([*first, *later])
-    assert [frame.width for frame in camera.frames] == [320] * 60 + [192] * 59  # this decoder holds one back
+    assert [frame.width for frame in camera.frames] == [240] * 60 + [192] * 60
     assert camera.times == sorted(set(camera.times))
 
 

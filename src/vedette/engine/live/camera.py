@@ -20,7 +20,7 @@ from vedette.model.news import AlarmChanged, TracksSeen
 from vedette.model.observations import Fact
 from vedette.model.ports import Clock, Rule
 from vedette.model.step import Step
-from vedette.model.time import NS_PER_S
+from vedette.model.time import NS_PER_S, Instant
 
 LATE_S: Final = 1.0
 """Frames of packets that waited longer than this are decoded and not analysed: the newest win."""
@@ -57,6 +57,7 @@ class CameraAnalysis:
         self._alarm: Alarm | None = None
         self._behind_s = 0.0
         self._rate = _Rate()
+        self._shown = False
 
     @property
     def setup(self) -> CameraSetup:
@@ -87,14 +88,14 @@ class CameraAnalysis:
 
     def tick(self) -> None:
         """Time passes: notice silence, close incidents. Called a few times a second, also while packets come."""
-        now_ns, utc_ns = self._clock.monotonic_ns(), self._clock.utc_ns()
+        now_ns = self._clock.monotonic_ns()
         if now_ns - self._heard_ns > self._setup.silent_s * NS_PER_S:
             self.lose("no picture has come for a while: check the camera and its connection")
+        at = self._time.now(now_ns) or Instant(now_ns, self._clock.utc_ns())
         if self._blind == "signal" and now_ns - self._moment_ns >= STILL_S * NS_PER_S:
             self._moment_ns = now_ns
-            at = self._time.now(now_ns, utc_ns)
             self._report(self._analyzer.without_picture(at, (Fact(SIGNAL_LOST, at),)))
-        closed = self._incidents.tick(utc_ns)
+        closed = self._incidents.tick(at.utc_ns)
         if closed is not None:
             self._reporter.incident(closed)
 
@@ -190,7 +191,7 @@ class CameraAnalysis:
         except DetectorError as error:
             self._go_blind("detector", str(error))
             return
-        if self._blind in ("detector", "decoder"):
+        if self._blind == "decoder" or (self._blind == "detector" and step.sight.inferences):
             self._see_again()
         self._seen = True
         self._rate.count(self._clock.monotonic_ns())
@@ -224,8 +225,6 @@ class CameraAnalysis:
             at = step.frame.at
             stream_ns = self._time.in_run(at.stream_ns)
             self._publish(TracksSeen(self._setup.camera, self._run or 0, stream_ns, at.utc_ns, boxes))
-
-    _shown = False
 
     def _end_incident(self) -> None:
         closed = self._incidents.finish()

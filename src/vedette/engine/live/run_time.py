@@ -21,6 +21,7 @@ class RunTime:
         self._shift_ns = 0
         self._last_ns: int | None = None
         self._heard_ns = 0
+        self._utc_ns = 0
 
     def begin(self, first: Instant, heard_ns: int) -> None:
         """Another run begins with a packet captured at `first`, heard at `heard_ns` of a steady clock."""
@@ -30,13 +31,16 @@ class RunTime:
 
     def hear(self, at: Instant, heard_ns: int) -> None:
         """A packet captured at `at` of this run was heard at `heard_ns`."""
-        self._last_ns = max(self._last_ns or at.stream_ns + self._shift_ns, at.stream_ns + self._shift_ns)
-        self._heard_ns = heard_ns
+        place_ns = at.stream_ns + self._shift_ns
+        self._last_ns = place_ns if self._last_ns is None else max(self._last_ns, place_ns)
+        self._heard_ns, self._utc_ns = heard_ns, at.utc_ns
 
-    def now(self, heard_ns: int, utc_ns: int) -> Instant:
-        """The present moment, as far as it can be told without a packet."""
+    def now(self, heard_ns: int) -> Instant | None:
+        """The present moment by the camera's clocks, told without a packet; None before the first."""
+        if self._last_ns is None:
+            return None
         waited_ns = max(heard_ns - self._heard_ns, 0)
-        return Instant((self._last_ns or 0) + waited_ns, utc_ns)
+        return Instant(self._last_ns + waited_ns, self._utc_ns + waited_ns)
 
     def frame(self, frame: Frame) -> Frame:
         """`frame` at its place in this time."""
