@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+
+import av
+from av.bitstream import BitStreamFilterContext
 
 import video_clips
 from vedette.model.errors import FileMissing
@@ -97,6 +100,32 @@ def packets(
     made += encoder.flush()
     codec = complete(made[0].codec, made[0].data)
     return [replace(packet, codec=codec, run=run, number=index) for index, packet in enumerate(made)]
+
+
+def from_clip(path: Path, run: int = 1) -> list[Packet]:
+    """The packets of a clip as a camera would send them, capture times from START_NS on."""
+    with av.open(str(path), "r") as container:
+        stream = container.streams.video[0]
+        context, base = stream.codec_context, float(stream.time_base or 1)
+        codec = Codec(context.name, b"", context.width, context.height)
+        forms = {"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb"}
+        form = BitStreamFilterContext(forms.get(context.name, "null"), stream)
+        coded = [
+            (round((part.pts or 0) * base * NS_PER_S), part.is_keyframe, bytes(part))
+            for packet in container.demux(stream)
+            if packet.size
+            for part in form.filter(packet)
+        ]
+    ordered = sorted(shown for shown, *_ in coded)
+    # Some containers tell no decoding times; pictures are decoded at an even pace and just in time.
+    lead = max(due - shown for due, (shown, *_) in zip(ordered, coded, strict=True))
+    first = Packet("door", "main", b"", Instant(0, START_NS), 0, True, codec, run=run)
+    made = []
+    for number, (due, (shown, key, data)) in enumerate(zip(ordered, coded, strict=True)):
+        at = first.at.shifted(shown - ordered[0])
+        made.append(replace(first, data=data, at=at, dts_ns=due - ordered[0] - lead, key=key, number=number))
+    codec = complete(codec, made[0].data)
+    return [replace(packet, codec=codec) for packet in made]
 
 
 def drawn(number: int, size: tuple[int, int] = (128, 96)) -> Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -25,6 +26,8 @@ from vedette.video.writer import VideoWriter
 MOST_CAMERAS: Final = 16
 _STILL_NS: Final = NS_PER_S
 """How often a picture is written although nothing in it has changed but the time."""
+_SEAM_NS: Final = 100_000_000
+"""A break this short is no gap that anybody should see."""
 
 Progress = Callable[[float], None]
 """Told the share that is done, 0..1; may raise to give up."""
@@ -143,6 +146,19 @@ def _compose(
                 progress((utc_ns - start_ns) / (end_ns - start_ns))
 
 
+def _covered(spans: Sequence[Span]) -> list[tuple[int, int]]:
+    """When there is footage by the wall clock, as intervals in order that do not touch."""
+    found: list[tuple[int, int]] = []
+    for first, last in sorted(
+        (each.utc_ns, each.utc_ns + each.duration_ns) for span in spans for each in span.stretches
+    ):
+        if found and first <= found[-1][1] + _SEAM_NS:
+            found[-1] = found[-1][0], max(found[-1][1], last)
+        else:
+            found.append((first, last))
+    return found
+
+
 class _Tile:
     """One camera's place in the composed picture."""
 
@@ -153,13 +169,15 @@ class _Tile:
         self._next: Picture | None = next(self._coming, None)
         self._shown: Picture | None = None
         self._recorded = False
+        self._covered = _covered(shot.spans)
 
     def move_to(self, utc_ns: int) -> bool:
         """Go on to what the camera showed at `utc_ns`; answers whether that is something else than before."""
         before, recorded = self._shown, self._recorded
         while self._next is not None and self._next.utc_ns <= utc_ns:
             self._shown, self._next = self._next, next(self._coming, None)
-        self._recorded = self._shown is not None and any(span.media_ns(utc_ns) for span in self._shot.spans)
+        index = bisect_right(self._covered, utc_ns, key=lambda each: each[0]) - 1
+        self._recorded = self._shown is not None and index >= 0 and utc_ns < self._covered[index][1]
         return self._shown is not before or self._recorded != recorded
 
     def draw(self, utc_ns: int) -> None:

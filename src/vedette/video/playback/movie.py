@@ -100,9 +100,12 @@ class Movie:
         sets = self._sets[segment.codec] if fragment.key else b""
         place = Place(index + 1, self._codecs[segment.codec], audio, self._rate, sets)
         try:
-            return put(data, part, place)
+            moved = put(data, part, place)
         except (ValueError, LookupError, struct.error) as error:
             raise damaged(segment, fragment, error) from error
+        if len(moved) != self._size(part):
+            raise damaged(segment, fragment, ValueError("its boxes do not fit"))
+        return moved
 
     def _made_header(self) -> bytes:
         if not self.span.parts:

@@ -22,7 +22,7 @@ from vedette.video.mp4.init import VIDEO_TRACK
 from vedette.video.mp4.parameter_sets import NAL_CODECS, annex_b
 from vedette.video.packet_decoder import PacketDecoder
 from vedette.video.playback.growing import damaged, read
-from vedette.video.playback.span import Span
+from vedette.video.playback.span import Part, Span
 
 _HEAD: Final = 4096
 """Bytes that hold `prft`, `moof` and the beginning of the first sample of a usual fragment."""
@@ -63,7 +63,7 @@ def packets(files: Mapping[str, FileReader], segment: Segment, fragment: Fragmen
     try:
         samples = read_runs(data, checked=False)[VIDEO_TRACK].samples
         return [(_packet(segment, fragment, samples[0], each), nanoseconds(each.duration)) for each in samples]
-    except (ValueError, LookupError) as error:
+    except (ValueError, LookupError, struct.error) as error:
         raise damaged(segment, fragment, error) from error
 
 
@@ -75,14 +75,14 @@ def pictures(span: Span, files: Mapping[str, FileReader]) -> Iterator[Picture]:
     decoder: PacketDecoder | None = None
     wanted: set[int] = set()
     for part in span.parts:
-        if decoder is not None and not part.follows:
+        if decoder is not None and not (part.follows and part.segment.codec == decoder.codec):
             yield from _shown(decoder, None, wanted)
             decoder = None
         if decoder is None:
             decoder, wanted = PacketDecoder(part.segment.codec), set()
         for packet, duration_ns in packets(files, part.segment, part.fragment):
             begin_ns = packet.at.utc_ns - part.fragment.utc_ns
-            if part.from_ns < begin_ns + duration_ns and begin_ns < part.to_ns:
+            if _within(part, begin_ns, begin_ns + duration_ns):
                 wanted.add(packet.at.stream_ns)
             yield from _shown(decoder, packet, wanted)
     if decoder is not None:
@@ -126,6 +126,13 @@ def _packet(segment: Segment, fragment: Fragment, first: Sample, sample: Sample)
         segment.camera, segment.stream, data, Instant(zero + shown, utc_ns), zero + decoded, sample.key, segment.codec,
         run=segment.run,
     )  # fmt: skip
+
+
+def _within(part: Part, begin_ns: int, end_ns: int) -> bool:
+    """Whether a picture is shown. Reordered ones may lie outside their fragment, so only edges that were cut count."""
+    if part.from_ns >= part.to_ns or (part.from_ns and end_ns <= part.from_ns):
+        return False
+    return part.to_ns >= part.fragment.duration_ns or begin_ns < part.to_ns
 
 
 def _shown(decoder: PacketDecoder, packet: Packet | None, wanted: set[int]) -> Iterator[Picture]:

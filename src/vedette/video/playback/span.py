@@ -38,7 +38,7 @@ class Part:
     media_ns  when its first picture is decoded, since the start of the span
     from_ns   what lies before this, since the start of the fragment, only leads in; 0 when all of it was asked for
     to_ns     pictures from here on are left out
-    follows   the part before it is the fragment before it, whole: the decoder goes on
+    follows   the part before it is whole and was captured just before, maybe in another file: a decoder goes on
     """
 
     segment: Segment = field(repr=False)
@@ -343,7 +343,7 @@ class _Layout:
             hole_ns = link.stream_ns - before.stream_ns - before.fragment.duration_ns
             follows = hole_ns <= JOIN_NS
             media_ns += hole_ns if follows and from_ns == 0 and hole_ns > 0 else 0
-        part = Part(link.segment, link.fragment, media_ns, from_ns, to_ns, follows and link.chained)
+        part = Part(link.segment, link.fragment, media_ns, from_ns, to_ns, follows)
         if to_ns > from_ns:
             self._note(part, follows)
         self._parts.append(part)

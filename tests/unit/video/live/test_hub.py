@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorded_footage import packets
@@ -110,6 +110,7 @@ def test_a_gop_larger_than_the_queue_waits_for_the_next_keyframe() -> None:
     assert sum(lost for _, lost in got) + len(got) <= 30
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     st.lists(st.integers(0, 4000), min_size=1, max_size=60),
     st.integers(1, 12),
@@ -300,3 +301,39 @@ def test_what_cannot_be_decoded_ends_its_viewers() -> None:
     viewer = hub.join("door", "main")
     eventually(lambda: viewer.closed)
     hub.close()
+
+
+def test_a_slow_viewer_never_slows_the_feeder_and_others_get_everything() -> None:
+    hub = LiveHub(LiveOptions(queue_bytes=20_000))
+    made = [packet for run in range(8) for packet in packets([run] * 60, run=run)]
+    got: dict[str, list[Chunk]] = {"prompt": [], "slow": []}
+    viewers = {name: hub.join("door", "main") for name in got}
+
+    def watch(name: str, pause_s: float) -> None:
+        while not viewers[name].closed:
+            chunk = viewers[name].next(0.5)
+            if chunk is not None:
+                got[name].append(chunk)
+                time.sleep(pause_s)
+
+    threads = [threading.Thread(target=watch, args=each) for each in (("prompt", 0.0), ("slow", 0.02))]
+    for thread in threads:
+        thread.start()
+    begun = time.monotonic()
+    for index, packet in enumerate(made):
+        hub.feed(packet)
+        if index % 20 == 0:
+            # Who comes and goes disturbs nobody.
+            hub.join("door", "main").close()
+            time.sleep(0.005)
+    fed_s = time.monotonic() - begun
+    eventually(lambda: got["prompt"][-1].at == made[-1].at)
+    hub.close()
+    for thread in threads:
+        thread.join(5)
+        assert not thread.is_alive()
+    assert fed_s < 5
+    for name, chunks in got.items():
+        pictures = [chunk for chunk in chunks if chunk.kind != "init"]
+        assert all(chunk.kind == "key" for chunk in pictures if chunk.lost), name
+    assert sum(chunk.lost for chunk in got["slow"]) > 0

@@ -2,27 +2,33 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import pytest
 from av.container import InputContainer
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recorded_footage import START_NS, STORAGE, MemoryFiles, packets, record, sound
+from recorded_footage import START_NS, STORAGE, MemoryFiles, from_clip, packets, record, sound
 from vedette.model.errors import FileMissing, StorageError, StorageGone
 from vedette.model.media import Codec, Packet
 from vedette.model.recording import Segment
 from vedette.model.time import NS_PER_S
 from vedette.video.mp4.parameter_sets import nal_units
 from vedette.video.playback.movie import Movie
+from vedette.video.playback.pictures import Picture
+from vedette.video.playback.pictures import pictures as decode
+from vedette.video.playback.preview import sheet
+from vedette.video.playback.snapshot import snapshot
 from vedette.video.playback.span import LEAD_NS, plan
-from video_clips import number_in
+from video_clips import make_clip, number_in
 
 S = NS_PER_S
 
@@ -83,6 +89,7 @@ def test_decoded_pictures_are_exactly_those_of_the_original_stream() -> None:
     assert all(np.array_equal(one, other) for one, other in zip(got, wanted, strict=True))
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.floats(0, 9.5), st.floats(0.1, 9.0))
 def test_a_film_begins_and_ends_at_the_wanted_moments(start: float, length: float) -> None:
     files, segments = two_files()
@@ -116,6 +123,7 @@ def test_sound_keeps_step_with_the_pictures() -> None:
         assert captured == pytest.approx(round(captured), abs=0.01)
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8), st.sampled_from([(0.0, 10.0), (3.3, 8.71)]))
 def test_any_pieces_put_together_are_the_whole(cuts: list[float], span: tuple[float, float]) -> None:
     movie = film(*two_files(), *span)
@@ -249,3 +257,56 @@ def test_lead_in_takes_next_to_no_time() -> None:
     assert found[-1] == (round(movie.span.stretches[0].media_ns / S, 4), 79)
     assert len(found) >= 15
     assert found[-1][0] <= 8 * LEAD_NS / S + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("codec", "container", "options"),
+    [
+        ("libx264", "a.mp4", {"bf": "3"}),
+        ("libx265", "a.mkv", {"x265-params": "log-level=none"}),
+        ("mjpeg", "a.avi", {}),
+    ],
+)
+def test_every_codec_and_order_of_pictures(tmp_path: Path, codec: str, container: str, options: dict[str, str]) -> None:
+    files = MemoryFiles()
+    pixels = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    made = from_clip(make_clip(tmp_path / container, codec, frames=60, pixels=pixels, codec_options=options))
+    segments = record(files, made, segment_s=1.2, fragment_s=0.5)
+
+    assert [number for _, number in pictures(film(files, segments))] == list(range(60))
+    assert [each.utc_ns for each in decoded_pictures(files, segments, 0, 10)] == [at(i / 25) for i in range(60)]
+    movie = film(files, segments, 1.0, 2.0)
+    lead_s = movie.span.stretches[0].media_ns / S
+    shown = [number for second, number in pictures(movie) if second >= lead_s - 1e-4]
+    # Where pictures are reordered, beginnings are only as exact as the delay of that.
+    assert shown == list(range(shown[0], shown[0] + len(shown)))
+    assert abs(shown[0] - 25) <= 6
+    for number in (0, 7, 26, 31, 59):
+        found = snapshot(segments, {STORAGE: files}, at(number / 25) + 1000)
+        assert found is not None
+        assert found.utc_ns == at(number / 25)
+
+
+def decoded_pictures(files: MemoryFiles, segments: Sequence[Segment], start: float, end: float) -> list[Picture]:
+    return list(decode(plan(segments, at(start), at(end)), {STORAGE: files}))
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=20), st.booleans())
+def test_damage_is_told_and_never_more(flips: list[tuple[float, int]], heads: bool) -> None:
+    files, segments = two_files()
+    damaged = MemoryFiles(dict(files.content))
+    segment = segments[0]
+    data = bytearray(damaged.content[segment.path])
+    for place, value in flips:
+        fragment = segment.fragments[int(place * 0.999 * len(segment.fragments))]
+        within = place * 977 % 1
+        data[fragment.offset + int(within * (min(400, fragment.size) if heads else fragment.size))] = value
+    damaged.content[segment.path] = bytes(data)
+
+    movie = film(damaged, segments, 0.55, 5.33)
+    with suppress(StorageError):
+        assert len(b"".join(movie.read())) == movie.size
+    with suppress(StorageError):
+        decoded_pictures(damaged, segments, 0.55, 5.33)
+    sheet(segments, {STORAGE: damaged}, START_NS, 0.5, columns=10, rows=1, size=(16, 12))

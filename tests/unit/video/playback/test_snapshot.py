@@ -3,7 +3,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorded_footage import START_NS, STORAGE, MemoryFiles, packets, record
@@ -33,6 +33,7 @@ def seen(found: Snapshot | None) -> int:
     return number_in(opened(found.jpeg))
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.integers(0, 99), st.integers(0, 99_999_998))
 def test_the_picture_is_the_newest_not_after_the_moment(number: int, later_ns: int) -> None:
     found = snapshot(SEGMENTS, {STORAGE: FILES}, at(number / 10) + later_ns)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorded_footage import START_NS, bare_segment
@@ -190,6 +190,7 @@ def test_the_night_the_clocks_go_back_has_25_hours() -> None:
     assert over - begun == 23 * HOUR
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     st.lists(
         st.tuples(
