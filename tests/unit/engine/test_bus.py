@@ -76,7 +76,7 @@ def settle(publisher: Publisher, subscriber: Subscriber) -> None:
             heard = True
             break
     assert heard
-    while subscriber.receive(0.05) is not None:
+    while subscriber.receive(0.1) is not None:
         pass
 
 
@@ -132,6 +132,8 @@ def test_late_joiner_gets_packets_from_the_next_keyframe_on(address: str) -> Non
     early = Subscriber([address], packets=True)
     late = Subscriber([address], packets=True)
     try:
+        settle(publisher, early)
+        settle(publisher, late)
         settle(publisher, early)
         new = replace(CODEC, width=640)
         for number, key in enumerate((False, False, True, False)):
