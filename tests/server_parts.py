@@ -52,7 +52,7 @@ class FakeFindings:
 
     def counts(self, camera: str, start_utc_ns: int, end_utc_ns: int, step_ns: int) -> Sequence[tuple[int, int, int]]:
         self._ask(Wanted(camera=camera, start_utc_ns=start_utc_ns, end_utc_ns=end_utc_ns))
-        return [row for row in self.steps if (row[0] - start_utc_ns) % step_ns == 0]
+        return [(at - (at - start_utc_ns) % step_ns, events, alarms) for at, events, alarms in self.steps]
 
     def _ask(self, wanted: Wanted) -> None:
         if self.broken:
@@ -80,6 +80,9 @@ class FakeRecordings:
             and one.start_utc_ns < end_utc_ns
             and one.end_utc_ns > start_utc_ns
         ]
+
+    def segment(self, number: int) -> Segment | None:
+        return next((one for one in self.segments if one.id == number), None)
 
     def gaps(self, camera: str, stream: str, start_utc_ns: int, end_utc_ns: int) -> Sequence[Gap]:
         named = [one for one in self.holes if (one.camera, one.stream) == (camera, stream)]

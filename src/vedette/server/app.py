@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Final
 
+from anyio import CapacityLimiter
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
 
@@ -14,9 +15,11 @@ from vedette.server.guard import HEADERS, Guard
 from vedette.server.movies import Movies
 from vedette.server.parts import ServerParts
 from vedette.server.problems import PROBLEM, Problem, answer_with_problems, document
-from vedette.server.routes import cameras, events, live, recorded, system, timeline
+from vedette.server.routes import cameras, events, hls, live, pictures, recorded, system, timeline
 
 API: Final = "/api/v1"
+_DECODERS: Final = 2
+"""Pictures that are decoded at once, so that no flood of requests takes the processor from the recorder."""
 _PAGES: Final = {
     "index.html": "text/html; charset=utf-8",
     "vedette.css": "text/css; charset=utf-8",
@@ -37,9 +40,9 @@ def create_app(parts: ServerParts) -> FastAPI:
         responses={"default": {"description": "Problem (RFC 9457)", "content": {PROBLEM: _SCHEMA}}},
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
-    app.state.parts, app.state.movies = parts, Movies(parts.clock)
+    app.state.parts, app.state.movies, app.state.decoders = parts, Movies(parts.clock), CapacityLimiter(_DECODERS)
     answer_with_problems(app)
-    for subject in (cameras, live, recorded, timeline, events, system):
+    for subject in (cameras, live, recorded, hls, pictures, timeline, events, system):
         app.include_router(subject.router, prefix=API)
     app.include_router(system.plain)
     app.include_router(_pages())

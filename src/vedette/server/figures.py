@@ -1,7 +1,8 @@
 """Figures for Prometheus, gathered when they are asked for: from the health of the parts, and from this process.
 
-A figure `bytes_free` of the part `storage:<uuid>` becomes `vedette_storage_bytes_free{storage="<uuid>"}`. Figures whose
-name ends in `_total` are counters, all others gauges. docs/guide/watching.md lists them.
+A figure `bytes_free` of the part `storage:<uuid>` becomes `vedette_storage_bytes_free{storage="<uuid>"}`. What counts
+from the start of a process is a counter, whose name ends in `_total`; all others are gauges. docs/guide/watching.md
+lists them.
 """
 
 from __future__ import annotations
@@ -20,6 +21,13 @@ from vedette.model.health import AlarmKind, Health, State
 from vedette.server.parts import ServerParts
 
 _WORD: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_COUNTED: Final = frozenset(
+    {
+        "analyzed_frames", "crashes", "damaged_packets", "deleted", "dropped", "dropped_fragments", "dropped_frames",
+        "fragments", "gaps", "inferences", "kept", "lost_packets", "packets", "reconnects", "rows_dropped", "wakes",
+        "written_bytes",
+    }
+)  # fmt: skip
 _LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "camera": ("camera", "stream"),
     "analysis": ("camera",),
@@ -79,7 +87,8 @@ def figures_of(health: Health) -> Iterator[Figure]:
         return
     for name, value in health.figures.items():
         if _WORD.fullmatch(name) and isfinite(value):
-            yield Figure(f"vedette_{family}_{name}", labels, float(value))
+            counter = "_total" if name in _COUNTED else ""
+            yield Figure(f"vedette_{family}_{name}{counter}", labels, float(value))
 
 
 def _families(figures: Iterable[Figure]) -> Iterator[Metric]:

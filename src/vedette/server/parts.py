@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 
 from vedette.model.incidents import Incident, Severity, StoredEvent
 from vedette.model.ports import Clock
+from vedette.model.recording import Segment
 from vedette.server.board import Board
 from vedette.server.problems import Problem
 from vedette.server.streams import LiveStreams
@@ -60,7 +61,11 @@ class Findings(Protocol):
 
 
 class Timelines(Protocol):
-    """Looking up when anything was recorded. Raises DatabaseError."""
+    """Looking up when anything was recorded, and single files of it. Raises DatabaseError."""
+
+    def segment(self, number: int) -> Segment | None:
+        """One committed segment with its fragments."""
+        ...
 
     def coverage(
         self, camera: str, stream: str, start_utc_ns: int, end_utc_ns: int, resolution_ns: int = 0
@@ -75,7 +80,7 @@ class ServerParts:
 
     cameras    in the order in which they are shown
     footage    what was recorded, up to the present second
-    timelines  when it was
+    timelines  when it was, and single files of it
     findings   what the rules found
     """
 

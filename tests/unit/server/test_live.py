@@ -48,9 +48,12 @@ def feed(parts: ServerParts, sent: Sequence[Packet]) -> None:
 
 
 async def begun(socket: FakeSocket) -> dict[str, object]:
-    """The first text message, and the header after it."""
-    about, header = await socket.receive(), await socket.receive()
-    assert isinstance(about, dict)
+    """The next text message, and the header after it."""
+    about = await socket.receive()
+    while isinstance(about, bytes):
+        about = await socket.receive()
+    assert about is not None
+    header = await socket.receive()
     assert isinstance(header, bytes)
     return {**about, "header": header}
 

@@ -2,10 +2,7 @@
 
 import json
 import socket
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -15,6 +12,7 @@ from websockets.typing import Origin, Subprotocol
 
 from live_feed import Feed
 from recorded_footage import packets
+from running_server import serving
 from server_parts import server_parts
 from vedette.clock import SystemClock
 from vedette.model.errors import OperationError, UsageError
@@ -24,40 +22,6 @@ from vedette.server.parts import ServerParts
 from vedette.server.process import listening, serve
 
 FMP4 = Subprotocol("vedette.fmp4")
-
-
-@contextmanager
-def serving(parts: ServerParts, **options: Any) -> Iterator[tuple[int, Callable[[], None]]]:
-    """A port that serves `parts`, and how to stop it and wait for its end."""
-    stop, ready, ports = threading.Event(), threading.Event(), []
-    faults: list[BaseException] = []
-
-    def started(port: int) -> None:
-        ports.append(port)
-        ready.set()
-
-    def run() -> None:
-        try:
-            serve(parts, "127.0.0.1", 0, stop, started=started, **options)
-        except BaseException as error:  # noqa: BLE001 - told in the test's own thread
-            faults.append(error)
-            ready.set()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-
-    def end() -> None:
-        stop.set()
-        thread.join(10)
-        assert not thread.is_alive()
-
-    try:
-        assert ready.wait(10)
-        yield ports[0], end
-    finally:
-        end()
-        if faults:
-            raise faults[0]
 
 
 def closing_code(connection: ClientConnection) -> int | None:

@@ -121,7 +121,7 @@ def test_not_ready_without_the_database_and_its_errors_are_problems(clock: Simul
 
 
 def test_metrics_carry_the_figures_of_every_part(parts: ServerParts) -> None:
-    parts.board.take(health("camera:gate:main", packets_total=12, fps=24.9, bad=math.inf))
+    parts.board.take(health("camera:gate:main", packets_total=12, fps=24.9, bad=math.inf, reconnects=2))
     parts.board.take(health("camera:yard:main", packets_total=3))
     parts.board.take(health("storage:1f", "degraded", bytes_free=1e9))
     parts.board.take(HealthChanged(Health("recorder", "ok", NOW, "", {"cpu_s_total": 1.5, "no name": 1, "x" * 80: 2})))
@@ -134,6 +134,7 @@ def test_metrics_carry_the_figures_of_every_part(parts: ServerParts) -> None:
         'vedette_camera_packets_total{camera="yard",stream="main"} 3.0',
         'vedette_camera_fps{camera="gate",stream="main"} 24.9',
         'vedette_storage_bytes_free{storage="1f"} 1e+09',
+        'vedette_camera_reconnects_total{camera="gate",stream="main"} 2.0',
         "vedette_recorder_cpu_s_total 1.5",
         'vedette_part_state{part="storage:1f",state="degraded"} 1.0',
         'vedette_part_state{part="storage:1f",state="ok"} 0.0',

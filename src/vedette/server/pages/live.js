@@ -27,7 +27,7 @@ export class Live {
     const address = `ws://${location.host}/api/v1/cameras/${this.camera}/live?can=${CAN.join()}`;
     const socket = this.socket = new WebSocket(address, 'vedette.fmp4');
     socket.binaryType = 'arraybuffer';
-    socket.onmessage = ({data}) => typeof data === 'string' ? this.begin(JSON.parse(data)) : this.take(data);
+    socket.onmessage = ({data}) => typeof data === 'string' ? this.tell(JSON.parse(data)) : this.take(data);
     socket.onclose = ({reason}) => {
       if (socket !== this.socket || !this.open) return;
       this.told({why: reason || 'no picture, trying again'});
@@ -36,18 +36,22 @@ export class Live {
     };
   }
 
-  // Every text message begins a stream anew: the first one, and one for each change of codec or size.
-  begin(about) {
+  tell(about) {
+    this.told(about);
+    if (about.mime) this.begin(about.mime);
+  }
+
+  // The first message, and one for each change of codec or size: what follows is another stream.
+  begin(mime) {
     this.queue = [];
     this.buffer = undefined;
-    this.told(about);
     const source = this.source = new Media();
     if (this.address) URL.revokeObjectURL(this.address);
     if (window.ManagedMediaSource) this.video.disableRemotePlayback = true;
     this.video.src = this.address = URL.createObjectURL(source);
     source.onsourceopen = () => {
       if (source !== this.source || this.buffer) return;
-      this.buffer = source.addSourceBuffer(about.mime);
+      this.buffer = source.addSourceBuffer(mime);
       this.buffer.onupdateend = () => { this.follow(); this.push(); };
       this.push();
     };

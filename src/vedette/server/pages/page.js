@@ -6,7 +6,10 @@ const player = $('player');
 const names = new Map();
 
 const make = (tag, text = '', className = '') => Object.assign(document.createElement(tag), {textContent: text, className});
-const clock = time => new Date(time).toLocaleTimeString([], {hour: '2-digit', minute: '2-digit', second: '2-digit'});
+const STATES = {ok: 'all is well', starting: 'starting', degraded: 'not all is well', failed: 'something has failed', off: 'off'};
+const HOUR = {hour: '2-digit', minute: '2-digit', hourCycle: 'h23'};
+const hour = time => new Date(time).toLocaleTimeString([], HOUR);
+const clock = time => new Date(time).toLocaleTimeString([], {...HOUR, second: '2-digit'});
 const day = time => new Date(time).toLocaleDateString([], {weekday: 'short', day: 'numeric', month: 'short'});
 
 async function ask(path) {
@@ -63,7 +66,7 @@ async function showCameras() {
 
 async function showTroubles() {
   const [health, {alarms}] = await Promise.all([ask('/health'), ask('/alarms')]);
-  Object.assign($('state'), {textContent: health.state, className: `state ${health.state}`});
+  Object.assign($('state'), {textContent: STATES[health.state], className: `state ${health.state}`});
   $('alarms').replaceChildren(...alarms.filter(a => !a.cleared).map(a => make('li', `${clock(a.raised)}  ${a.text}`)));
 }
 
@@ -88,7 +91,7 @@ async function showPast() {
   const query = `start=${new Date(start).toISOString()}&end=${new Date(end).toISOString()}&resolution=300`;
   const rows = await Promise.all([...names].map(async ([id, name]) => row(id, name, await ask(`/cameras/${id}/timeline?${query}`), start, end)));
   const hours = make('div', '', 'hours');
-  for (let i = 0; i <= 4; i++) hours.append(make('span', clock(start + i * (end - start) / 4).slice(0, -3)));
+  for (let i = 0; i <= 4; i++) hours.append(make('span', hour(start + i * (end - start) / 4)));
   $('lines').replaceChildren(...rows, hours);
 }
 

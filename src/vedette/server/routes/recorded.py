@@ -1,4 +1,4 @@
-"""Recorded pictures: films of any span, playlists, single pictures."""
+"""Films of any span."""
 
 from __future__ import annotations
 
