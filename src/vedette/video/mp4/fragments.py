@@ -199,15 +199,17 @@ def read_runs(data: Bytes, *, checked: bool = True) -> dict[int, TrackRun]:
     """
     try:
         moof, mdat = find(data, (b"moof",)), find(data, (b"mdat",))
-        runs, covered = {}, 0
+        runs, at = {}, mdat.inside
         for part in walk(data, moof.inside, moof.end):
             if part.kind == b"traf":
-                track, run, size = _read_track(data, part, moof.start)
+                track, run, start = _read_track(data, part, moof.start)
+                if start != at:
+                    raise ValueError("a fragment does not hold what it lists")
                 runs[track] = run
-                covered += size
+                at += sum(len(sample.data) for sample in run.samples)
     except struct.error as error:
         raise ValueError("a fragment is cut off") from error
-    if covered != mdat.end - mdat.inside:
+    if at != mdat.end:
         raise ValueError("a fragment does not hold what it lists")
     if checked and not is_intact(data):
         raise ValueError("the samples of a fragment are damaged")
@@ -230,4 +232,4 @@ def _read_track(data: Bytes, traf: Box, moof: int) -> tuple[int, TrackRun, int]:
             raise ValueError("a fragment is cut off")
         samples.append(Sample(bytes(data[at : at + size]), time, duration, shift, not kind & _NOT_SYNC_BIT))
         at, time = at + size, time + duration
-    return track, TrackRun(description, tuple(samples)), at - start
+    return track, TrackRun(description, tuple(samples)), start
