@@ -69,7 +69,7 @@ def _parts(process: Process, config: SystemConfig, database: Database) -> Server
             for camera in config.cameras
         ],
         footage=Footage(recordings, KnownStorages(config), OpenFiles()),
-        archive=recordings,
+        timelines=recordings,
         findings=SqlEventStore(database),
         live=LiveStreams(),
         board=Board(process.clock),
