@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from vedette.model.errors import StorageError
+from vedette.model.media import Packet
 from vedette.model.recording import Segment
 from vedette.model.recording_ports import FileReader
 from vedette.model.time import rfc3339
@@ -64,18 +65,29 @@ def _fragment_at(segments: Iterable[Segment], at_utc_ns: int) -> tuple[Segment, 
 
 
 def _decoded(segment: Segment, index: int, files: Mapping[str, FileReader], at_utc_ns: int) -> Picture | None:
+    """Decode from the keyframe on what is decoded up to the moment: nothing is shown before it is decoded."""
     first = index
     while first > 0 and not segment.fragments[first].key:
         first -= 1
     decoder = PacketDecoder(segment.codec)
-    last: Picture | None = None
-    for fragment in segment.fragments[first : index + 1]:
-        for packet, _ in packets(files, segment, fragment):
-            decoded_utc_ns = packet.at.utc_ns - (packet.at.stream_ns - packet.dts_ns)
-            if fragment is segment.fragments[index] and decoded_utc_ns > at_utc_ns:
-                break
-            for frame, at in decoder.pictures(packet):
-                last = Picture(at.utc_ns, frame, decoder) if at.utc_ns <= at_utc_ns or last is None else last
-    for frame, at in decoder.pictures(None):
-        last = Picture(at.utc_ns, frame, decoder) if at.utc_ns <= at_utc_ns else last
-    return last
+    best: Picture | None = None
+    for number, fragment in enumerate(segment.fragments[first:], first):
+        coded = [packet for packet, _ in packets(files, segment, fragment)]
+        for packet in coded:
+            if number < index or _decoded_utc_ns(packet) <= at_utc_ns:
+                best = _newer(best, decoder, packet, at_utc_ns)
+        # Reordered pictures may lie in the next fragment, behind a keyframe that is shown after them.
+        if number >= index and _decoded_utc_ns(coded[0]) + fragment.duration_ns > at_utc_ns:
+            break
+    return _newer(best, decoder, None, at_utc_ns)
+
+
+def _decoded_utc_ns(packet: Packet) -> int:
+    return packet.at.utc_ns - (packet.at.stream_ns - packet.dts_ns)
+
+
+def _newer(best: Picture | None, decoder: PacketDecoder, packet: Packet | None, at_utc_ns: int) -> Picture | None:
+    for frame, at in decoder.pictures(packet):
+        if at.utc_ns <= at_utc_ns:
+            best = Picture(at.utc_ns, frame, decoder)
+    return best
