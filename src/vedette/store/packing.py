@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from vedette.model.detections import Floats, Ints
 from vedette.model.errors import DatabaseError
 from vedette.model.recording import Fragment
-from vedette.store.failures import DatabaseDamaged
 
 STEPS: Final = 65535
 """A coordinate is kept to the nearest of so many parts of the picture."""
@@ -41,8 +40,8 @@ def pack_fragments(fragments: Sequence[Fragment]) -> bytes:
 
 
 def unpack_fragments(data: bytes) -> tuple[Fragment, ...]:
-    """What `pack_fragments` packed. Raises DatabaseDamaged."""
-    with _sound("fragments of a segment"):
+    """What `pack_fragments` packed. Raises DatabaseError."""
+    with _sound("fragment index"):
         columns, hashes = _unpacked(data, 6)
         sizes, durations = columns[1], np.cumsum(columns[3])
         if len(hashes) != len(sizes) * _HASH_BYTES:
@@ -80,8 +79,8 @@ def pack_line(line: Line) -> bytes:
 
 
 def unpack_line(data: bytes) -> Line:
-    """What `pack_line` packed. Raises DatabaseDamaged."""
-    with _sound("line of a track"):
+    """What `pack_line` packed. Raises DatabaseError."""
+    with _sound("track"):
         columns, _ = _unpacked(data, 6)
         values = np.cumsum(columns[1:], axis=1).T / STEPS
         return Line(np.cumsum(np.cumsum(columns[0])), np.ascontiguousarray(values[:, :4]), values[:, 4].copy())
@@ -101,10 +100,10 @@ def pack_geometry(anchor: Anchor | None, box: Box | None, trace: Trace) -> bytes
 
 
 def unpack_geometry(data: bytes | None) -> tuple[Anchor | None, Box | None, Trace]:
-    """What `pack_geometry` packed. Raises DatabaseDamaged."""
+    """What `pack_geometry` packed. Raises DatabaseError."""
     if data is None:
         return None, None, ()
-    with _sound("geometry of an event"):
+    with _sound("event"):
         version, has_anchor, has_box = data[:3]
         _known(version)
         rest, anchor, box = data[3:], None, None
@@ -123,7 +122,7 @@ def pack_cells(cells: Floats) -> bytes:
 
 
 def unpack_cells(data: bytes, rows: int, columns: int) -> Floats:
-    """What `pack_cells` packed, shape (rows, columns). Raises DatabaseDamaged."""
+    """What `pack_cells` packed, shape (rows, columns). Raises DatabaseError."""
     with _sound("heat tile"):
         return np.frombuffer(zlib.decompress(data), "<f8").astype(np.float64).reshape(rows, columns)
 
@@ -168,4 +167,6 @@ def _sound(what: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, struct.error, zlib.error) as error:
-        raise DatabaseDamaged(f"the database is damaged: the {what} cannot be read ({error})") from error
+        raise DatabaseError(
+            f"the database holds a {what} that cannot be read ({error}); look with vedette fsck"
+        ) from error

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
-from itertools import islice
-from typing import Any
+from itertools import groupby, islice
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, not_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, not_, select, union_all
 
 from vedette.model.recording import Doomed, Keep
 from vedette.model.time import NS_PER_S
@@ -16,6 +16,9 @@ from vedette.store.database import Database
 from vedette.store.schema import locks, recorded, segments
 
 _DOOMED = (segments.c.start_utc_ns, segments.c.id, segments.c.storage, segments.c.path, segments.c.size)
+
+_TOGETHER: Final = 50
+"""Questions in one statement; SQLite takes 500 parts."""
 
 
 class SqlRetention:
@@ -48,7 +51,9 @@ class SqlRetention:
         """Bytes of all segments of a storage folder, and of those among them that are locked."""
         total = select(func.coalesce(func.sum(recorded.c.size), 0)).where(recorded.c.storage == storage)
         with self._database.reading() as connection:
-            return int(connection.execute(total).scalar_one()), _locked_bytes(connection, recorded.c.storage == storage)
+            return int(connection.execute(total).scalar_one()), _locked_bytes(
+                connection, [recorded.c.storage == storage]
+            )
 
 
 def _unlocked() -> Any:  # noqa: ANN401 - a query over five columns
@@ -66,8 +71,8 @@ def _too_old(connection: Connection, keep: Keep, now_utc_ns: int, limit: int) ->
 def _too_much(connection: Connection, keep: Keep, limit: int) -> Iterable[Row[Any]]:
     if keep.size is None:
         return []
-    stream = (recorded.c.camera == keep.camera) & (recorded.c.stream == keep.stream)
-    total = connection.execute(select(func.coalesce(func.sum(recorded.c.size), 0)).where(stream)).scalar_one()
+    stream = [recorded.c.camera == keep.camera, recorded.c.stream == keep.stream]
+    total = connection.execute(select(func.coalesce(func.sum(recorded.c.size), 0)).where(*stream)).scalar_one()
     excess = int(total) - keep.size
     if excess > 0:
         excess -= _locked_bytes(connection, stream)
@@ -89,18 +94,43 @@ def _doomed(rows: Iterable[Row[Any]], limit: int) -> list[Doomed]:
     return list(islice(once.values(), limit))
 
 
-def _locked_bytes(connection: Connection, where: Any) -> int:  # noqa: ANN401 - a condition on `recorded`
-    # From the few locks to their segments, not through all segments.
-    on_stream = (segments.c.camera == recorded.c.camera) & (segments.c.stream == recorded.c.stream)
-    near = segments.c.start_utc_ns >= locks.c.start_utc_ns - recorded.c.longest_ns
-    touched = statements.touches(locks.c.start_utc_ns, locks.c.end_utc_ns)
-    once = (
-        select(segments.c.id, segments.c.size)
-        .select_from(locks)
-        .join(recorded, recorded.c.camera == locks.c.camera)
-        .join(segments, on_stream & (segments.c.storage == recorded.c.storage) & near & touched)
-        .where(where)
-        .distinct()
-        .subquery()
+def _locked_bytes(connection: Connection, where: Sequence[ColumnElement[bool]]) -> int:
+    # One question for each locked time of a stream: left to itself, SQLite goes through every segment instead.
+    pairs = (
+        select(recorded.c.storage, recorded.c.camera, recorded.c.stream, recorded.c.longest_ns)
+        .add_columns(locks.c.start_utc_ns, locks.c.end_utc_ns)
+        .join_from(recorded, locks, recorded.c.camera == locks.c.camera)
+        .where(*where)
+        .order_by(recorded.c.storage, recorded.c.camera, recorded.c.stream, locks.c.start_utc_ns)
     )
-    return int(connection.execute(select(func.coalesce(func.sum(once.c.size), 0))).scalar_one())
+    total = 0
+    for _, rows in groupby(connection.execute(pairs).all(), key=lambda row: tuple(row)[:3]):
+        for some in statements.chunks(_locked_sums(list(rows)), _TOGETHER):
+            total += sum(int(row.size) for row in connection.execute(union_all(*some)))
+    return total
+
+
+def _locked_sums(rows: Sequence[Row[Any]]) -> Iterator[Select[Any]]:
+    of = rows[0]
+    of_it = (segments.c.storage == of.storage) & statements.of_stream(of.camera, of.stream)
+    before = -(2**62)
+    for start, end in _merged((row.start_utc_ns, row.end_utc_ns) for row in rows):
+        # What begins before the end of the locked time before this one has been counted there.
+        near = segments.c.start_utc_ns >= max(before, start - of.longest_ns)
+        query = select(func.coalesce(func.sum(segments.c.size), 0).label("size"))
+        yield query.where(of_it, near, statements.touches(start, end))
+        before = end
+
+
+def _merged(times: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Times that overlap or meet as one; they come, and go, in the order of their starts."""
+    held: tuple[int, int] | None = None
+    for start, end in times:
+        if held is not None and start <= held[1]:
+            held = held[0], max(held[1], end)
+            continue
+        if held is not None:
+            yield held
+        held = start, end
+    if held is not None:
+        yield held

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, case, func, not_, select
+from sqlalchemy import ColumnElement, Connection, case, func, not_, select
 
 from vedette.model.errors import UsageError
 from vedette.model.time import NS_PER_S
@@ -44,14 +44,12 @@ def read_timeline(
         rows = _counted(connection, cameras, start_utc_ns, end_utc_ns, bucket_ns)
     else:
         rows = _summed(connection, cameras, start_utc_ns, end_utc_ns, bucket_ns)
-    return [
-        Bucket(start_utc_ns + row.bucket * bucket_ns, int(row.info), int(row.alert), int(row.alarm)) for row in rows
-    ]
+    return [Bucket(start_utc_ns + at * bucket_ns, int(info), int(alert), int(alarm)) for at, info, alert, alarm in rows]
 
 
 def _summed(
     connection: Connection, cameras: Sequence[str] | None, start: int, end: int, bucket_ns: int
-) -> Sequence[Row[Any]]:
+) -> Sequence[Any]:
     hours = camera_hours.c
     names = [ALL_CAMERAS] if cameras is None else list(cameras)
     sums = [func.sum(column).label(column.name) for column in (hours.info, hours.alert, hours.alarm)]
@@ -65,7 +63,7 @@ def _summed(
 
 def _counted(
     connection: Connection, cameras: Sequence[str] | None, start: int, end: int, bucket_ns: int
-) -> Sequence[Row[Any]]:
+) -> Sequence[Any]:
     of_them: list[ColumnElement[bool]] = [not_(series.c.test)]
     if cameras is not None:
         of_them.append(series.c.camera.in_(list(cameras)))

@@ -14,7 +14,6 @@ from hypothesis.extra import numpy as arrays
 from stored import fragments
 from vedette.model.errors import DatabaseError
 from vedette.model.recording import Fragment
-from vedette.store.failures import DatabaseDamaged
 from vedette.store.packing import (
     STEPS,
     Line,
@@ -108,17 +107,17 @@ def test_cells_are_exact(cells: np.ndarray[tuple[int, ...], np.dtype[np.float64]
 
 
 @given(st.binary(max_size=200))
-def test_rubbish_is_called_damage(data: bytes) -> None:
+def test_rubbish_is_refused(data: bytes) -> None:
     for unpack in (unpack_fragments, unpack_line, unpack_geometry):
-        with suppress(DatabaseDamaged):
+        with suppress(DatabaseError):
             unpack(data)
 
 
 @pytest.mark.parametrize("cut", [1, 10, 40])
-def test_what_is_cut_short_is_called_damage(cut: int) -> None:
+def test_what_is_cut_short_is_refused(cut: int) -> None:
     line = Line(np.arange(5, dtype=np.int64), np.full((5, 4), 0.5), np.ones(5))
     for data, unpack in ((pack_fragments(fragments(5)), unpack_fragments), (pack_line(line), unpack_line)):
-        with pytest.raises(DatabaseDamaged):
+        with pytest.raises(DatabaseError):
             unpack(data[:-cut])
-    with pytest.raises(DatabaseDamaged):
+    with pytest.raises(DatabaseError):
         unpack_cells(pack_cells(np.zeros((2, 2))), 2, 3)
