@@ -86,7 +86,6 @@ class DiskFiles:
                 make_folder(folder)
             elif not folder.is_dir():
                 raise StorageGone(f"the storage folder {folder} is not there; is its disk mounted?")
-            folder = folder.resolve()
             handle = os.open(folder, _FOLDER)
             try:
                 found = identity(handle, folder)
@@ -215,11 +214,14 @@ class DiskFiles:
 
     @contextmanager
     def _root(self) -> Iterator[int]:
-        """The storage folder itself, made sure of. It moves to another place when its disk is mounted again."""
+        """The storage folder itself, made sure of; it may be a link, wherever that leads by now.
+
+        It has another place when its disk was mounted again.
+        """
         folder = Path(self._storage.path)
         with Translated(f"the storage folder {folder} cannot be used"):
             try:
-                handle = os.open(folder, _FOLDER | os.O_NOFOLLOW)
+                handle = os.open(folder, _FOLDER)
             except (FileNotFoundError, NotADirectoryError):
                 raise StorageGone(f"the storage folder {folder} is not there any more; is its disk mounted?") from None
         try:

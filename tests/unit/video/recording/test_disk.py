@@ -14,7 +14,7 @@ from fakes_recording import MemoryLedger
 from recorded_packets import UTC_NS, session
 from recording_session import assert_in_order, cuts_of, record
 from vedette.model.errors import FileExists, FileMissing, StorageError, StorageFull, StorageGone
-from vedette.model.recording import Doomed
+from vedette.model.recording import Doomed, Storage
 from vedette.model.recording_ports import Files
 from vedette.video.recording.delete import delete
 from vedette.video.recording.disk import DiskFiles
@@ -166,6 +166,7 @@ def test_a_storage_folder_may_be_a_link_but_nothing_in_it_is_followed(tmp_path: 
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
     files = DiskFiles.open(tmp_path / "link")
+    DiskFiles(Storage(files.storage.id, str(tmp_path / "link")), ()).check()
     secret = tmp_path / "secret"
     secret.mkdir()
     (secret / "16-00-00Z-1.mp4").write_bytes(b"secret")
