@@ -62,11 +62,12 @@ def packets(files: Mapping[str, FileReader], segment: Segment, fragment: Fragmen
     data = read(files, segment, fragment.offset, fragment.size)
     try:
         samples = read_runs(data, checked=False)[VIDEO_TRACK].samples
-        if not samples:
-            raise ValueError("no pictures")
-        return [(_packet(segment, fragment, samples[0], each), nanoseconds(each.duration)) for each in samples]
+        found = [(_packet(segment, fragment, samples[0], each), nanoseconds(each.duration)) for each in samples]
     except (ValueError, LookupError, struct.error) as error:
         raise damaged(segment, fragment, error) from error
+    if not found:
+        raise damaged(segment, fragment, ValueError("no pictures"))
+    return found
 
 
 def pictures(span: Span, files: Mapping[str, FileReader]) -> Iterator[Picture]:
