@@ -11,6 +11,7 @@ from vedette.clock import SystemClock
 from vedette.config import SystemConfig, load_system
 from vedette.engine.addresses import Addresses
 from vedette.engine.logs import LogForm, set_up_logs
+from vedette.engine.processes import follow_supervisor
 from vedette.engine.signals import Signals
 from vedette.model.errors import OutputError
 
@@ -40,6 +41,7 @@ def begin(file: Path, part: str, log: str) -> Process:
     set_up_logs(clock, process=part, form=cast(LogForm, log), secrets=secrets_of(config))
     signals = Signals()
     signals.install()
+    follow_supervisor()
     return Process(file, config, clock, signals, Addresses(config.data / BUS))
 
 

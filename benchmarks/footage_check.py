@@ -1,0 +1,112 @@
+"""What a recorder kept of what virtual cameras sent, frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+
+from vedette.clock import SystemClock
+from vedette.config import SystemConfig
+from vedette.model.recording import Segment
+from vedette.model.time import NS_PER_S
+from vedette.simulator.cameras import Viewing, frame_number
+from vedette.store.database import Database
+from vedette.store.recordings import SqlRecordings
+
+_EVER = 2**62
+_NEAR_NS = NS_PER_S // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One run of a stream as it lies on the disk.
+
+    pictures  numbers burned into its pictures, in order, decoded from the files
+    packets   how many packets its files hold; the same as pictures where everything can be decoded
+    """
+
+    run: int
+    start_utc_ns: int
+    segments: tuple[Segment, ...]
+    pictures: tuple[int | None, ...]
+    packets: int
+
+
+def segments_of(config: SystemConfig, camera: str, stream: str = "main") -> list[Segment]:
+    """Every committed segment of a stream, oldest first."""
+    with closing(Database.open(config.database, clock=SystemClock())) as database:
+        return list(SqlRecordings(database).between(camera, stream, 0, _EVER))
+
+
+def kept(config: SystemConfig, camera: str, stream: str = "main") -> list[Kept]:
+    """Every run of a stream, decoded to its last picture."""
+    roots = {str(folder.path): folder.path for folder in config.storage}
+    (root,) = roots.values()
+    runs: dict[int, list[Segment]] = {}
+    for segment in segments_of(config, camera, stream):
+        runs.setdefault(segment.run, []).append(segment)
+    found = []
+    for run, segments in runs.items():
+        segments.sort(key=lambda one: one.start_stream_ns)
+        pictures = [number for segment in segments for number in _pictures(root / segment.path)]
+        packets = sum(_packets(root / segment.path) for segment in segments)
+        found.append(Kept(run, segments[0].start_utc_ns, tuple(segments), tuple(pictures), packets))
+    return sorted(found, key=lambda one: one.start_utc_ns)
+
+
+def _pictures(path: Path) -> Iterator[int | None]:
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            yield frame_number(np.asarray(frame.to_ndarray(format="gray"), np.uint8))
+
+
+def _packets(path: Path) -> int:
+    with av.open(str(path)) as container:
+        return sum(packet.size > 0 for packet in container.demux(video=0))
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What became of one viewing: a connection of the recorder to a camera, up to `until_utc_ns`.
+
+    lost_s    footage that came after the first keyframe and before the end, and was not kept at the end
+    holes     frames that are missing between kept ones, or differ from what was sent
+    broken    packets that are kept and cannot be decoded
+    late_s    from the end of the one before to the first kept frame of this one; None for the first
+    """
+
+    lost_s: float
+    holes: int
+    broken: int
+    late_s: float | None = None
+
+
+def judge(viewing: Viewing, runs: Sequence[Kept], gop: int, until_utc_ns: int) -> Loss:
+    """Compare what was sent in `viewing` with the one of `runs` that was made of it."""
+    sent = viewing.sent_utc_ns <= until_utc_ns
+    pictures, captured = viewing.picture[sent], viewing.captured_utc_ns[sent]
+    keys = np.flatnonzero(pictures % gop == 0)
+    if not len(keys):
+        return Loss(0.0, 0, 0)
+    run = _of(viewing, runs)
+    if run is None:
+        return Loss((until_utc_ns - int(captured[keys[0]])) / NS_PER_S, 0, 0)
+    starts = [key for key in keys.tolist() if pictures[key] == run.pictures[0]]
+    first = min(starts, key=lambda key: abs(int(captured[key]) - run.start_utc_ns), default=None)
+    if first is None:
+        return Loss(0.0, len(run.pictures), run.packets - len(run.pictures))
+    expected = viewing.picture[first : first + len(run.pictures)].tolist()
+    holes = sum(a != b for a, b in zip(expected, run.pictures, strict=False)) + len(run.pictures) - len(expected)
+    end = first + len(run.pictures)
+    lost_s = (until_utc_ns - int(viewing.captured_utc_ns[end])) / NS_PER_S if end < viewing.frames else 0.0
+    return Loss(max(0.0, lost_s), holes, run.packets - len(run.pictures))
+
+
+def _of(viewing: Viewing, runs: Sequence[Kept]) -> Kept | None:
+    begin, end = int(viewing.captured_utc_ns[0]) - _NEAR_NS, int(viewing.captured_utc_ns[-1]) + _NEAR_NS
+    return next((run for run in runs if begin <= run.start_utc_ns <= end), None)
