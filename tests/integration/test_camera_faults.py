@@ -336,7 +336,7 @@ class TestPackets:
                     break
             assert got < 4_000 * 5
         viewing = farm.sent("front").viewings[-1]
-        assert viewing.dropped > 5
+        assert viewing.dropped > 0
         after = [i + 1 for i, (a, b) in enumerate(pairwise(viewing.number.tolist())) if b != a + 1]
         assert after
         assert (viewing.picture[after] % 10 == 0).all(), "a keyframe comes first after what was left out"
@@ -372,7 +372,14 @@ class TestUdp:
 class TestWrongRequests:
     @pytest.mark.parametrize(
         "said",
-        [b"GET / HTTP/1.1\r\n\r\n", b"\x00\xff\r\n\r\n", b"DESCRIBE\r\n\r\n", b"x" * 200_000, b"\r\n\r\n"],
+        [
+            b"GET / HTTP/1.1\r\n\r\n",
+            b"\x00\xff\r\n\r\n",
+            b"DESCRIBE\r\n\r\n",
+            b"x" * 200_000,
+            b"\r\n\r\n",
+            b"SETUP rtsp://[ RTSP/1.0\r\n\r\n",
+        ],
     )
     def test_what_is_no_rtsp_ends_the_connection(self, farm: CameraFarm, said: bytes) -> None:
         with RtspClient(farm.address("front")) as client:

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any, Final, cast
@@ -20,6 +20,7 @@ import numpy as np
 from vedette.model.errors import SourceError, SourceLost
 from vedette.model.media import Codec, Frame, Packet, StreamInfo
 from vedette.model.time import NS_PER_S, Instant
+from vedette.simulator.cameras.nal import parameter_sets
 from vedette.simulator.live_camera import HEAD
 from vedette.simulator.scene import Scene
 from vedette.simulator.settings import Settings
@@ -61,7 +62,7 @@ class LiveSimStream:
         if self._used:
             raise SourceError(f"{self._info.name} is being read already: open it again")
         self._used = True
-        codec = Codec("h264", b"", self._info.width, self._info.height)
+        codec = Codec("h264", b"", self._info.width + self._info.width % 2, self._info.height + self._info.height % 2)
         number = 0
         while True:
             head = self._read(HEAD.size)
@@ -71,6 +72,8 @@ class LiveSimStream:
             data = self._read(size)
             if data is None:
                 return
+            if key and not codec.extradata:
+                codec = replace(codec, extradata=parameter_sets("h264", data))
             at = Instant(stream_ns, utc_ns)
             yield Packet(self._info.name, "main", data, at, dts_ns, key, codec, number)
             number += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from typing import cast
 
@@ -13,6 +14,7 @@ from av.video.codeccontext import VideoCodecContext
 from vedette.model.errors import SourceError
 from vedette.model.media import Codec, Image, Packet, StreamInfo
 from vedette.model.time import NS_PER_S, Instant
+from vedette.simulator.cameras.nal import parameter_sets
 from vedette.video.writer import TICKS_PER_S, configure, encoders, planes
 
 
@@ -30,7 +32,7 @@ class PacketEncoder:
         self._gop = max(1, round(info.fps * gop_s))
         self._utc_ns = utc_ns
         self._context = self._open()
-        self._codec = Codec("h264", b"", info.width, info.height)
+        self._codec = Codec("h264", b"", info.width + info.width % 2, info.height + info.height % 2)
         self._number = 0
 
     def encode(self, image: Image, at_s: float) -> Iterator[Packet]:
@@ -70,8 +72,11 @@ class PacketEncoder:
             pts = packet.pts or 0
             dts = pts if packet.dts is None else packet.dts
             at_ns, dts_ns = (round(ticks * NS_PER_S / TICKS_PER_S) for ticks in (pts, dts))
+            data = bytes(packet)
+            if packet.is_keyframe and not self._codec.extradata:
+                self._codec = replace(self._codec, extradata=parameter_sets("h264", data))
             yield Packet(
-                camera=self._info.name, stream="main", data=bytes(packet), at=Instant(at_ns, self._utc_ns + at_ns),
+                camera=self._info.name, stream="main", data=data, at=Instant(at_ns, self._utc_ns + at_ns),
                 dts_ns=dts_ns, key=packet.is_keyframe, codec=self._codec, number=self._number,
             )  # fmt: skip
             self._number += 1

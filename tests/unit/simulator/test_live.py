@@ -35,6 +35,7 @@ def test_packets_come_at_the_pace_of_the_clock_and_were_captured_now() -> None:
             assert -0.01 < time.time() - packet.at.utc_ns / 1e9 < 1.0
             packets.append(packet)
         assert packets[0].key
+        assert packets[0].codec.extradata
         assert [b.number - a.number for a, b in pairwise(packets)] == [1] * 24
         assert all(b.dts_ns > a.dts_ns for a, b in pairwise(packets))
         assert len({id(packet.codec) for packet in packets}) == 1

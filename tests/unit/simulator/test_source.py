@@ -36,6 +36,8 @@ def test_packets_are_h264_that_decodes_to_the_same_pictures() -> None:
     packets = list(source().open().packets())
     assert packets[0].key
     assert len(packets) == 10
+    assert packets[0].data.startswith(packets[0].codec.extradata)
+    assert packets[0].codec.extradata
     assert [p.at.stream_s for p in packets] == pytest.approx([i / 5 for i in range(10)])
     decoder = av.CodecContext.create("h264", "r")
     pictures = [f for p in packets for f in decoder.decode(av.Packet(p.data))] + list(decoder.decode(None))

@@ -97,7 +97,7 @@ class Camera:
             return stream.players
         now_s = self._loop.time()
         return [
-            Player(track, now_s, first=first, epoch_s=now_s, loop=False)
+            Player(track, now_s, first=first, epoch_s=self._epoch_s, loop=False)
             for track, first in zip(stream.tracks, (self.spec.start_frame, 0), strict=False)
         ]
 

@@ -24,7 +24,7 @@ from vedette.simulator.cameras.faults import (
 from vedette.simulator.cameras.feed import Feed, Tally
 from vedette.simulator.cameras.outlets import Outlet, TcpOutlet, UdpOutlet
 from vedette.simulator.cameras.player import Player
-from vedette.simulator.cameras.rtsp import Malformed, Reader, Request, Way, answer, way
+from vedette.simulator.cameras.rtsp import Reader, Request, Way, answer, way
 from vedette.simulator.cameras.sdp import describe
 from vedette.simulator.cameras.spec import Authentication
 
@@ -90,7 +90,8 @@ class Connection(asyncio.Protocol):
             for found in self._reader.feed(data):
                 if isinstance(found, Request):
                     self._serve(found)
-        except Malformed:
+        except ValueError:
+            # Malformed is one, and so is what the library says of addresses that are none.
             self._transport.write(answer(400, Request("", "")))
             self._transport.close()
 

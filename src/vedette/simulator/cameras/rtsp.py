@@ -88,7 +88,7 @@ class Reader:
             name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])
         }
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > _MOST_BYTES:
+        if not length.isdecimal() or int(length) > _MOST_BYTES:
             raise Malformed
         whole = end + 4 + int(length)
         if len(self._buffer) < whole:
