@@ -114,5 +114,4 @@ def _sqlite(url: URL, role: Role, busy_timeout_s: float, *, upgrading: bool) -> 
 
 def make_file(path: Path) -> None:
     """An empty file that only its owner may read, unless there is one. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))

@@ -147,9 +147,10 @@ def _prepare(where: Address, role: Role, clock: Clock, busy_timeout_s: float) ->
         _upgrade(where, role, busy_timeout_s)
         return
     try:
-        make_file(where.path)
-        # Turning on the write-ahead log does not wait for others by itself.
+        where.path.parent.mkdir(parents=True, exist_ok=True)
+        # Turning on the write-ahead log does not wait for others by itself; nor does a file that is being rescued.
         with file_lock(where.path, clock, max(30.0, busy_timeout_s)):
+            make_file(where.path)
             _upgrade(where, role, busy_timeout_s)
     except OSError as error:
         raise DatabaseError(f"the database {where.name} cannot be opened: {error.strerror or error}") from error

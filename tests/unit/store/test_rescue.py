@@ -154,6 +154,26 @@ def test_the_log_goes_with_its_file(filled: Path) -> None:
     assert segments_in(filled) == 40
 
 
+def test_who_has_the_old_file_open_goes_on_with_the_new_one(filled: Path) -> None:
+    with closing(opened(filled)) as server:
+        SqlLedger(server).commit(segment(60))
+        rescue(filled, CLOCK)
+        with closing(opened(filled)) as recorder:
+            SqlLedger(recorder).commit(segment(61))
+            assert SqlLedger(server).segment(segment(60).id) is None, "that was in the file that is kept aside"
+            assert SqlLedger(server).segment(segment(61).id) == segment(61), "closing the old file spoils no new log"
+            SqlLedger(server).commit(segment(62))
+            assert recorder.integrity(quick=False) == []
+    assert segments_in(filled) == 42
+
+
+def test_a_database_is_connected_to_when_it_is_needed(path: Path) -> None:
+    with closing(Database.later(f"sqlite:///{path}", clock=CLOCK)) as database:
+        assert not path.exists()
+        SqlLedger(database).commit(segment(1))
+    assert segments_in(path) == 1
+
+
 def test_a_backup_where_none_can_be(filled: Path) -> None:
     with closing(opened(filled)) as database, pytest.raises(DatabaseError, match="cannot be copied"):
         database.backup(Path("/proc/vedette/copy"))
