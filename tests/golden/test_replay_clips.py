@@ -54,11 +54,11 @@ def lived(path: Path, fps: float, end_s: float | None) -> tuple[list[RuleEvent],
         if pace.takes(frame.at):
             step = analyzer.step(frame)
             events += step.events
-            kept += lines.take(step.now, step.tracks, 1, looked=step.sight.inferences > 0)
+            kept += lines.take(step.now, step.tracks, 1)
     stream.close()
     last = analyzer.finish()
     assert last is not None
-    kept += lines.take(last.now, last.tracks, 1, looked=False)
+    kept += lines.take(last.now, last.tracks, 1)
     return [*events, *last.events], sorted(kept, key=lambda line: line.start_utc_ns)
 
 
@@ -71,7 +71,9 @@ def tallied(events: list[RuleEvent]) -> dict[tuple[str, str], int]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("clip", "fps", "end_s"), [("vtest.avi", 5.0, 40.0), ("TUD-Campus.mp4", 25.0, None)])
+@pytest.mark.parametrize(
+    ("clip", "fps", "end_s"), [("vtest.avi", 5.0, 40.0), ("TUD-Campus.mp4", 25.0, None)]
+)
 def test_stored_tracks_give_the_same_counts(
     footage: Callable[[str], Path], clip: str, fps: float, end_s: float | None
 ) -> None:

@@ -96,7 +96,7 @@ class _Past:
                 self._join(walkers, upcoming)
                 at = Instant(at.stream_ns, _start(upcoming).utc_ns + at.stream_ns - _start(upcoming).stream_ns)
                 upcoming = next(waiting, None)
-            ended = [track for track, walker in walkers.items() if walker.line.ended_ns <= at.stream_ns]
+            ended = [track for track, walker in walkers.items() if walker.over(at.stream_ns)]
             for track in ended:
                 del walkers[track]
             yield from self._moment(scene, self._tracks(walkers, ended, at), at, run)
@@ -164,6 +164,10 @@ class _Walker:
     def go_on(self, piece: TrackLine) -> None:
         """Follow the next piece of the same track."""
         self.line, self.row = piece, 0
+
+    def over(self, now_ns: int) -> bool:
+        """Whether the tracker has given it up. Its last point is shown before, also where both are one moment."""
+        return self.line.ended_ns <= now_ns and self.line.at_ns[-1] < now_ns
 
     def at(self, now_ns: int) -> tuple[bool, list[float], float]:
         """Whether it was seen at `now_ns`, its box there, and the score at the point before."""

@@ -14,7 +14,7 @@ from vedette.model.observations import Observations
 from vedette.model.time import NS_PER_S, Instant
 from vedette.model.track_line import TrackLine
 
-CLOSE: Final = 0.004
+CLOSE: Final = 0.0015
 """A point is left out when the straight way between its neighbours passes every edge of its box this closely (0..1)."""
 LONGEST_STEP_NS: Final = NS_PER_S
 """Points are at most so far apart where something was seen all the time."""
@@ -48,11 +48,8 @@ class TrackLines:
         self._make_id = make_id
         self._growing: dict[int, _Growing] = {}
 
-    def take(self, now: Observations, tracks: Tracks, run: int, *, looked: bool) -> list[TrackLine]:
-        """Take in one moment; the lines of subjects that ended with it.
-
-        looked  the detector looked at this moment. Otherwise places are carried on from before and no points
-        """
+    def take(self, now: Observations, tracks: Tracks, run: int) -> list[TrackLine]:
+        """Take in one moment; the lines of subjects that ended with it."""
         subjects = now.subjects
         score = dict(zip(tracks.id.tolist(), tracks.score.tolist(), strict=True))
         ended: list[TrackLine] = []
@@ -67,7 +64,7 @@ class TrackLines:
                 line = self._growing[key] = _Growing(track, now.at.utc_ns)
             line.counts |= bool(subjects.confirmed[row])
             line.label = subjects.names[subjects.label[row]] if subjects.names else ""
-            if subjects.seen[row] and looked:
+            if subjects.seen[row]:
                 left, top, right, bottom = subjects.box[row].tolist()
                 self._add(line, (now.at.stream_ns, (left, top, right, bottom), score.get(track, 0.0)), now.at)
             if len(line.kept) >= MOST_POINTS:

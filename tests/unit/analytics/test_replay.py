@@ -29,7 +29,7 @@ def lived(film: Film, rules: Sequence[Any] = (), run: int = 1) -> tuple[list[Tra
     for tracks, at, index in film.tracks():
         now = scene.observe(tracks, at, index)
         events += ruleset.update(now)
-        kept += lines.take(now, tracks, run, looked=True)
+        kept += lines.take(now, tracks, run)
     return sorted(kept, key=lambda line: line.start_utc_ns), events
 
 

@@ -201,7 +201,7 @@ class CameraAnalysis:
 
     def _take_in(self, step: Step) -> None:
         self._report(step.events)
-        lines = self._lines.take(step.now, step.tracks, self._run or 0, looked=step.sight.inferences > 0)
+        lines = self._lines.take(step.now, step.tracks, self._run or 0)
         for line in lines:
             self._reporter.track(self._time.line(line))
 
