@@ -31,7 +31,7 @@ from vedette.model.spec import Kind, Spec
 
 _CALLED: Final = {"sources": "source", "detectors": "detector", "rules": "rule type", "notifiers": "notifier"}
 _SCHEME: Final = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+):(?P<slashes>//)?", re.IGNORECASE)
-_SAME_AS: Final = {"rtsps": "rtsp"}
+_SAME_AS: Final = {"rtsps": "rtsp", **dict.fromkeys(("http", "https", "rtmp", "rtmps", "srt"), "net")}
 _IMPORT_FAILURES: Final = (
     ImportError,
     AttributeError,

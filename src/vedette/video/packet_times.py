@@ -72,9 +72,10 @@ class PacketTimes:
         if self._pts is None:
             self._time_base = time_base
             self._anchor(pts, 0)
-        shown_ns = max(0, self._shown(pts, arrival))
+        shown_ns = self._shown(pts, arrival)
         self._pts = pts
-        at_ns = max(shown_ns, self._decoded(shown_ns, pts, dts))
+        # What is shown before the first picture that came cannot be decoded; it is kept, and shown with it.
+        at_ns = max(0, shown_ns, self._decoded(shown_ns, pts, dts))
         self._note(shown_ns, arrival)
         assert self._dts_ns is not None  # noqa: S101
         if arrival is None:

@@ -296,10 +296,10 @@ def _next(demux: Iterator[Compressed], stall_s: float) -> tuple[Compressed | Non
     """The next packet, or why there is none."""
     try:
         packet = next(demux, None)
-    except (av.error.ExitError, av.error.TimeoutError):
+    except (av.error.ExitError, TimeoutError):
         return None, _silence(stall_s)
-    except av.FFmpegError as error:
-        return None, f"what it sends cannot be read ({error.strerror})"
+    except (av.FFmpegError, OSError) as error:
+        return None, f"what it sends cannot be read ({error.strerror or error})"
     return packet, "" if packet is not None else "the camera ended it"
 
 

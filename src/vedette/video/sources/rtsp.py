@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import re
-import socket
-import ssl
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
 from urllib.parse import urlsplit
@@ -17,23 +15,17 @@ from vedette.model.errors import SourceError
 from vedette.model.ports import Clock
 from vedette.model.spec import STRICT, Spec
 from vedette.model.time import NS_PER_S
-from vedette.video.decoding import decodable
 from vedette.video.sources.address import network_address, redact
 from vedette.video.sources.live import LiveStream
+from vedette.video.sources.opening import NO_VIDEO, Failure, check_waits, refusal, timed_out, unusable, why
 from vedette.video.sources.plug import Plug
 from vedette.video.sources.rtsp_greeting import PORTS, Greeter
 
 SCHEMES: Final = ("rtsp", "rtsps")
 PROTOCOLS: Final = "rtsp,rtp,tcp,udp,tls"
 """All that FFmpeg may use on behalf of a camera: no files, no HTTP."""
-_UNREACHABLE: Final = dict.fromkeys(
-    (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETDOWN),
-    "cannot be reached: there is no route to this address, check network and address",
-)
-WAIT_LIMIT_S: Final = 300.0
 UDP_BUFFER: Final = 2 * 2**20
 """Bytes that the system keeps for us of RTP over UDP; a keyframe comes in one burst."""
-NO_VIDEO: Final = "has no video stream: check the path, this one may be for sound or events only"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +48,7 @@ class RtspOptions:
     __pydantic_config__: ClassVar[Any] = STRICT
 
     def __post_init__(self) -> None:
-        for name, value in (("connect_s", self.connect_s), ("stall_s", self.stall_s)):
-            if not 0.0 < value <= WAIT_LIMIT_S:
-                raise ValueError(f"{name}: {value:g} is not between 0 and {WAIT_LIMIT_S:g} seconds")
+        check_waits(connect_s=self.connect_s, stall_s=self.stall_s)
 
 
 class RtspSource:
@@ -83,9 +73,9 @@ class RtspSource:
                 container = self._connect()
         except SourceError as error:
             raise SourceError(f"{shown} {error}") from None
-        except OSError as error:
+        except (av.FFmpegError, OSError) as error:
             raise SourceError(f"{shown} {self._why(error, self._clock.monotonic_ns() - began_ns)}") from None
-        fault = _unusable(container)
+        fault = unusable(container)
         if fault:
             container.close()
             plug.release()
@@ -100,7 +90,7 @@ class RtspSource:
         if answer.status == 401 and "@" not in self._address:
             raise SourceError("asks for a login: write user:password@ before the host")
         if answer.status >= 400:
-            raise SourceError(_refusal(answer.status))
+            raise SourceError(refusal(answer.status))
         if answer.status == 200 and not re.search(rb"^m=video ", answer.body, re.MULTILINE):
             raise SourceError(NO_VIDEO)
 
@@ -116,62 +106,21 @@ class RtspSource:
             self._address, format="rtsp", container_options=options, timeout=waits, metadata_errors="replace"
         )
 
-    def _why(self, error: OSError, waited_ns: int) -> str:
-        # An interrupted wait comes out of FFmpeg under several names.
-        timed_out = waited_ns >= self._options.connect_s * NS_PER_S
-        if timed_out or isinstance(error, (av.error.ExitError, TimeoutError)):
+    def _why(self, error: Failure, waited_ns: int) -> str:
+        if timed_out(error) or waited_ns >= self._options.connect_s * NS_PER_S:
             return f"did not answer within {self._options.connect_s:g} s: check address, port and network"
-        if isinstance(error, socket.gaierror):
-            return f"cannot be found: the host name '{redact(self._host)}' is not known, check it or use the IP address"
         if error.errno == errno.EPROTONOSUPPORT:
             other = "udp" if self._options.transport == "tcp" else "tcp"
             return f"does not send by {self._options.transport}: set the option transport to {other}"
-        known = next((why for kind, why in _FAULTS if isinstance(error, kind)), "")
-        return known or _UNREACHABLE.get(
-            error.errno or 0, f"cannot be read ({error.strerror}): check address, port and transport"
-        )
+        return why(error, redact(self._host), _FAULTS)
 
 
-def _refusal(status: int) -> str:
-    return _REFUSALS.get(status) or (
-        "does not give this stream in this way: check the path and try the other transport"
-        if status < 500
-        else "answers with a fault of its own: too many viewers, or it needs a restart"
-    )
-
-
-_REFUSALS: Final = {
-    401: "refuses the login: check user name and password, with @ : / ? # in them as %40 %3A %2F %3F %23",
-    403: "does not allow this: the user may log in but not watch, change it in the camera",
-    404: "has no such stream: check the path after the host, the camera's manual names it",
-}
-_HUNG_UP: Final = "hung up: check the port, and that no other viewer takes its last place"
-_FAULTS: Final[tuple[tuple[type[Exception], str], ...]] = (
-    (av.error.HTTPUnauthorizedError, _REFUSALS[401]),
-    (av.error.HTTPForbiddenError, _REFUSALS[403]),
-    (av.error.HTTPNotFoundError, _REFUSALS[404]),
-    (av.error.HTTPClientError, _refusal(400)),
-    (av.error.HTTPServerError, _refusal(500)),
-    (
-        ConnectionRefusedError,
-        "refuses the connection: check the port (usually 554) and that RTSP is switched on in the camera",
+_FAULTS: Final[dict[type[Exception], str]] = {
+    ConnectionRefusedError: (
+        "refuses the connection: check the port (usually 554) and that RTSP is switched on in the camera"
     ),
-    (av.error.InvalidDataError, "answers, but not with RTSP that makes sense: check the port and that it is a camera"),
-    (ConnectionError, _HUNG_UP),
-    (av.error.EOFError, _HUNG_UP),
-    (ssl.SSLError, "cannot be read (it does not speak TLS on this port): check the port, or write rtsp://"),
-)
-
-
-def _unusable(container: InputContainer) -> str:
-    if not container.streams.video:
-        return NO_VIDEO
-    stream = container.streams.video[0]
-    if not decodable(stream):
-        return "has a video codec that is not supported: set the camera to H.264 or H.265"
-    if not stream.width or not stream.height:
-        return "sends no picture: check that the camera's stream is switched on"
-    return ""
+    av.error.InvalidDataError: ("answers, but not with RTSP that makes sense: check the port and that it is a camera"),
+}
 
 
 def build(options: RtspOptions, address: str, clock: Clock) -> RtspSource:
