@@ -21,6 +21,7 @@ import structlog
 import zmq
 
 from vedette.engine.addresses import secure_folder, socket_path
+from vedette.engine.logs import FallingRate
 from vedette.engine.wire import NEWS, PACKETS, PacketReader, PacketWriter, Parts, news_parts, read_news, topic
 from vedette.model.errors import BusError
 from vedette.model.media import Packet
@@ -118,6 +119,7 @@ class Subscriber:
         self._poller = zmq.Poller()
         self._closed = False
         self._came: asyncio.Event | None = None
+        self._rate = FallingRate()
         if news:
             self._open(addresses, [NEWS], high_water)
         if packets:
@@ -125,7 +127,10 @@ class Subscriber:
             self._open(addresses, topics, high_water)
 
     def receive(self, timeout_s: float) -> Packet | News | None:
-        """The next packet or news; news come first. None when nothing came within `timeout_s`, or after `close`."""
+        """The next packet or news; news come first. None when nothing came within `timeout_s`.
+
+        None too, and sooner, where only packets came that cannot be read before a keyframe, and after `close`.
+        """
         if self._closed:
             return None
         found = next(self._waiting(), None)
@@ -195,7 +200,8 @@ class Subscriber:
                 try:
                     item = read_news(parts) if parts[0] == NEWS else self._reader.packet(parts)
                 except BusError as error:
-                    _log.error("message left out", why=str(error))
+                    if times := self._rate.lets(str(error)):
+                        _log.error("message left out", why=str(error), times=times)
                     continue
                 if item is not None:
                     yield item

@@ -13,14 +13,13 @@ from vedette.model.recording import Gap, GapReason
 class GapBook:
     """The gaps of one stream; one is open at a time. May be used from any thread.
 
-    put   writes a gap down and tells of it; must not raise
-    open  a gap that an earlier process left open
+    put  writes a gap down and tells of it; must not raise
     """
 
-    def __init__(self, camera: str, stream: str, put: Callable[[Gap], None], open_: Gap | None = None) -> None:
+    def __init__(self, camera: str, stream: str, put: Callable[[Gap], None]) -> None:
         self._camera, self._stream, self._put = camera, stream, put
         self._lock = threading.RLock()
-        self._open = open_
+        self._open: Gap | None = None
 
     @property
     def open(self) -> Gap | None:

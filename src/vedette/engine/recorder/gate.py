@@ -16,6 +16,8 @@ from vedette.model.time import NS_PER_S
 
 LATE_S: Final = 15.0
 """How much later than it happened an event may become known without losing anything of its pre-roll."""
+_MOST_ASKED: Final = 1000
+"""Events that are remembered while no packets come."""
 
 
 @dataclass(slots=True)
@@ -82,7 +84,7 @@ class Gate:
     def __init__(self, settings: RecordSettings, preroll_bytes: int) -> None:
         self._bytes = preroll_bytes
         self._lock = threading.Lock()
-        self._asked: list[int] = []
+        self._asked: deque[int] = deque(maxlen=_MOST_ASKED)
         self._new: RecordSettings | None = None
         self._open = False
         self._until_ns = -1
@@ -117,6 +119,8 @@ class Gate:
 
     def begin(self) -> None:
         """A new run begins: its stream time has nothing to do with the one before."""
+        with self._lock:
+            self._asked.clear()
         self._roll.clear()
         self._open = self.seen_key = False
         self._until_ns = -1
@@ -125,7 +129,8 @@ class Gate:
         """What is to be recorded now that `packet` came: nothing, it, or what was kept for an event with it."""
         with self._lock:
             new, self._new = self._new, None
-            asked, self._asked = self._asked, []
+            asked = tuple(self._asked)
+            self._asked.clear()
         if new is not None:
             self._use(new)
         self.seen_key = self.seen_key or _begins(packet)

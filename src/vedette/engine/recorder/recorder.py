@@ -79,6 +79,7 @@ class Recorder:
             self._storages.add(files, DiskWriter(files, parts.format, self._tidings, clock, options.queue_bytes))
         self._keeper = Keeper(self._storages, parts.ledger, parts.retention, self.alarms, clock=clock, options=keeper)
         self._streams: dict[tuple[str, str], StreamRecorder] = {}
+        self._gaps: dict[tuple[str, str], GapBook] = {}
         self._stopping = threading.Event()
         self._keeping = threading.Thread(target=self._keeper.run, args=(self._stopping,), name="keeper", daemon=True)
 
@@ -129,6 +130,8 @@ class Recorder:
 
     def tick(self) -> None:
         """Say how everything is, when it is time for it. For the main loop, about once a second."""
+        for stream in self._streams.values():
+            stream.watch()
         if not self.health.due():
             return
         for stream in self._streams.values():
@@ -159,7 +162,8 @@ class Recorder:
 
     def _stream(self, settings: StreamSettings) -> StreamRecorder:
         parts = self._parts
-        gaps = GapBook(settings.camera, settings.stream, self._put_gap)
+        # One for as long as this process lives: the gap that a former connection left open is ended by the next one.
+        gaps = self._gaps.setdefault(settings.key, GapBook(settings.camera, settings.stream, self._put_gap))
         backoff = Backoff(self._options.reconnect, parts.chance)
         filing = Filing(parts.format, self._storages, gaps)
         own = StreamParts(parts.clock, parts.bus, self._rows, filing, gaps, self.health, self.alarms, backoff)

@@ -87,6 +87,7 @@ class StreamRecorder:
         self._lost_ns: int | None = self._begun_ns
         self._state: State = "starting"
         self._text = ""
+        self._shown: tuple[State, str] | None = None
         self._rate = FallingRate()
         self._thread = threading.Thread(
             target=self.run, name=f"record {settings.camera} {settings.stream}", daemon=True
@@ -97,12 +98,13 @@ class StreamRecorder:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask for the end; wakes the thread where it waits for the camera. May be called twice."""
+        """Ask for the end; wakes the thread where it waits for the camera. Does not wait. May be called twice."""
         self._stopping.set()
         with self._lock:
             stream = self._stream
         if stream is not None:
-            stream.close()
+            # Closing may take a second where a camera is silent, and there may be many of those.
+            threading.Thread(target=stream.close, name=f"close {self.settings.part}", daemon=True).start()
 
     def join(self, seconds: float) -> bool:
         """Wait for the end; whether it came."""
@@ -134,8 +136,8 @@ class StreamRecorder:
         if run is not None and codec is not None:
             self._parts.bus.news(RunChanged(run, codec))
 
-    def show(self) -> None:
-        """Write down how the stream is, and raise or clear its alarm."""
+    def watch(self) -> None:
+        """Raise or clear the alarm, and write down how the stream is where that has changed. For every second or so."""
         lost_ns, part = self._lost_ns, self.settings.part
         now = self._parts.clock.monotonic_ns()
         if lost_ns is None:
@@ -143,11 +145,18 @@ class StreamRecorder:
         elif now - lost_ns >= self._options.lost_s * NS_PER_S:
             name, text = f"{self.settings.camera} ({self.settings.stream})", self._text or "it does not answer"
             self._parts.alarms.set("camera_lost", part, f"camera {name} is lost: {text}")
-        state, text = self._state, self._text
-        if lost_ns is None and self._parts.filing.trouble:
-            state, text = "degraded", self._parts.filing.trouble
+        if self._condition() != self._shown:
+            self.show()
+
+    def show(self) -> None:
+        """Write down how the stream is, with its figures since the last time."""
+        state, text = self._shown = self._condition()
         figures = {**self.meter.figures(), "dropped_fragments": self._parts.filing.dropped}
-        self._parts.health.set(part, state, text, figures)
+        self._parts.health.set(self.settings.part, state, text, figures)
+
+    def _condition(self) -> tuple[State, str]:
+        trouble = self._parts.filing.trouble
+        return ("degraded", trouble) if trouble and self._lost_ns is None else (self._state, self._text)
 
     def run(self) -> None:
         """Connect again and again until told to stop."""

@@ -5,6 +5,7 @@ import random
 import signal
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 
@@ -134,6 +135,34 @@ def test_a_change_touches_only_what_changed(world: World) -> None:
     assert "camera:gone:main" not in world.recorder.health.now()
     assert world.stop()
     assert {run.camera: run.why for run in world.ledger.runs.values()}["kept"] == "stopped"
+
+
+def test_a_new_address_and_a_camera_that_returns_leave_no_gap_open(world: World) -> None:
+    world.recorder.start([stream(live())])
+    until(lambda: len(world.bus.packets) == 15)
+    later = UTC_NS + 10 * NS_PER_S
+    world.clock.advance(8)
+    moved = FakeCamera([FakeStream(video(0, 3, utc_ns=later), waits=True)])
+    world.recorder.apply([stream(moved, mark="b")])
+    until(lambda: len(world.bus.packets) == 30)
+    world.recorder.apply([])
+    world.clock.advance(20)
+    back = FakeCamera([FakeStream(video(0, 3, utc_ns=later + 30 * NS_PER_S), waits=True)])
+    world.recorder.apply([stream(back, mark="b")])
+    until(lambda: len(world.bus.packets) == 45)
+    assert world.stop()
+    gaps = sorted(world.ledger.gap_rows.values(), key=lambda gap: (gap.start_utc_ns, gap.end_utc_ns or 1 << 62))
+    assert [gap.reason for gap in gaps if gap.end_utc_ns is None] == ["stopped"]
+    assert gaps[-1].end_utc_ns is None
+    assert all(before.end_utc_ns <= after.start_utc_ns for before, after in pairwise(gaps) if before.end_utc_ns)
+
+
+def test_a_change_of_state_is_told_at_once(world: World) -> None:
+    world.recorder.start([stream(live())])
+    until(lambda: len(world.bus.packets) == 15)
+    world.recorder.tick()
+    told = [news.health for news in world.bus.of(HealthChanged) if news.health.part == "camera:gate:main"]
+    assert [health.state for health in told] == ["ok"]
 
 
 def test_events_record_their_own_camera_only(world: World) -> None:

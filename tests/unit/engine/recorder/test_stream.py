@@ -75,7 +75,7 @@ class World:
     def wait(self, seconds: float) -> bool:
         self.waits.append(seconds)
         self.clock.advance(seconds)
-        self.stream.show()
+        self.stream.watch()
         return len(self.waits) >= self.rounds
 
     def put_gap(self, gap: Gap) -> None:
@@ -163,7 +163,7 @@ def test_a_lost_camera_raises_one_alarm_after_a_while_and_clears_it(make: Make) 
     seen: list[int] = []
 
     def look() -> None:
-        world.stream.show()
+        world.stream.watch()
         seen.append(len(world.alarms.now()))
 
     back.given = [packet(0.0, key=True), look]
