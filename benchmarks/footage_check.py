@@ -43,10 +43,16 @@ def segments_of(config: SystemConfig, camera: str, stream: str = "main") -> list
         return list(SqlRecordings(database).between(camera, stream, 0, _EVER))
 
 
+def packets_of(config: SystemConfig, segment: Segment) -> int:
+    """How many pictures a segment's file holds."""
+    (folder,) = config.storage
+    return _packets(folder.path / segment.path)
+
+
 def kept(config: SystemConfig, camera: str, stream: str = "main") -> list[Kept]:
     """Every run of a stream, decoded to its last picture."""
-    roots = {str(folder.path): folder.path for folder in config.storage}
-    (root,) = roots.values()
+    (folder,) = config.storage
+    root = folder.path
     runs: dict[int, list[Segment]] = {}
     for segment in segments_of(config, camera, stream):
         runs.setdefault(segment.run, []).append(segment)

@@ -90,7 +90,10 @@ def check(
 
 
 def check_books(ledger: Ledger, utc_ns: int, *, repair: bool = False) -> list[Finding]:
-    """Check runs and gaps, with nobody recording; what is open then was left by a crash. `repair` ends it as of now."""
+    """Check runs and gaps, with nobody recording; `repair` ends what a crash left open as of now.
+
+    The gap that an orderly stop begins is open until recording goes on, and no fault.
+    """
     runs, gaps = ledger.open_runs(), ledger.open_gaps()
     findings = [
         Finding("run", f"{run.camera}/{run.stream}", f"run {run.id} was never ended", repaired=repair) for run in runs
@@ -98,6 +101,7 @@ def check_books(ledger: Ledger, utc_ns: int, *, repair: bool = False) -> list[Fi
     findings += [
         Finding("gap", f"{gap.camera}/{gap.stream}", f"gap {gap.id} ({gap.reason}) was never ended", repaired=repair)
         for gap in gaps
+        if (ledger.last_end_utc_ns(gap.camera, gap.stream) or gap.start_utc_ns) > gap.start_utc_ns
     ]
     findings += [
         Finding("gap", f"{gap.camera}/{gap.stream}", f"gap {gap.id} begins in the future; is the clock right?")

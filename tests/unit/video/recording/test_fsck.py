@@ -176,10 +176,21 @@ def test_a_folder_that_is_not_there_is_one_finding(recording: Recording) -> None
     assert len(recording.segments) >= 3
 
 
-def test_runs_and_gaps_that_a_crash_left_open() -> None:
-    ledger, now = MemoryLedger(), UTC_NS + 60 * NS_PER_S
+def test_runs_and_gaps_that_a_crash_left_open(recording: Recording) -> None:
+    ledger, first = recording.ledger, recording.segments[0]
+    now = first.start_utc_ns + 3600 * NS_PER_S
+    before = [each.kind for each in check_books(ledger, now)]
     ledger.begin_run(Run(1, "gate", "main", UTC_NS, node="attic"))
     ledger.put_gap(Gap(2, "yard", "sub", now + 1, None, "connecting"))
-    assert [each.kind for each in check_books(ledger, now)] == ["run", "gap", "gap"]
-    assert all(each.repaired for each in check_books(ledger, now, repair=True)[:2])
+    ledger.put_gap(Gap(3, first.camera, first.stream, first.start_utc_ns, None, "camera_lost"))
+    assert sorted(each.kind for each in check_books(ledger, now)) == sorted([*before, "run", "gap", "gap"])
+    check_books(ledger, now, repair=True)
     assert check_books(ledger, now) == []
+
+
+def test_the_gap_of_an_orderly_stop_is_open_and_no_fault(recording: Recording) -> None:
+    ledger, last = recording.ledger, recording.segments[-1]
+    for run in ledger.open_runs():
+        ledger.end_run(replace(run, end_utc_ns=last.end_utc_ns, why="stopped"))
+    ledger.put_gap(Gap(2, last.camera, last.stream, last.end_utc_ns, None, "stopped"))
+    assert check_books(ledger, last.end_utc_ns + NS_PER_S) == []
