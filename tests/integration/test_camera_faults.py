@@ -1,25 +1,21 @@
-"""Every fault of the virtual cameras, as the bytes that a client sees."""
+"""What the recorder sees of cameras with something wrong with them: packets, their times, and why they end."""
 
 from __future__ import annotations
 
 import itertools
-import select
-import socket
-import statistics
 import time
 from collections.abc import Iterator
-from contextlib import suppress
-from itertools import pairwise
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from rtsp_client import RtspClient, read_rtp
-from vedette.model.errors import OperationError
-from vedette.simulator.cameras import CameraFarm, CameraSpec, make_clip
+from vedette.clock import SystemClock
+from vedette.model.errors import SourceError, SourceLost
+from vedette.model.media import Packet
+from vedette.simulator.cameras import CameraFarm, CameraSpec, make_clip, make_sound
 from vedette.simulator.cameras.faults import (
     BackwardStamps,
-    Burst,
     EndlessHeader,
     Fault,
     GarbageAnswers,
@@ -27,388 +23,347 @@ from vedette.simulator.cameras.faults import (
     HalfOpen,
     HangUp,
     JumpStamps,
-    Loss,
     NoKeyframes,
     Redirect,
     Refuse,
     Silent,
-    Slow,
-    SlowClock,
     StallStamps,
     Status,
     SwitchClip,
     WrapSoon,
     WrongNtp,
 )
+from vedette.simulator.cameras.spec import Viewing
+from vedette.video.sources.live import LiveStream
+from vedette.video.sources.rtsp import RtspOptions, RtspSource
 
-FPS = 25
-TCP = "RTP/AVP/TCP;unicast;interleaved=0-1"
-UDP = "RTP/AVP;unicast;client_port=40000-40001"
+PATIENCE = RtspOptions(connect_s=4.0, stall_s=1.0)
+LOGIN = "guard:p@ss:w/rd"
+
+
+@dataclass(frozen=True)
+class Clips:
+    plain: Path
+    other_size: Path
+    reordered: Path
+    hevc: Path
+    mjpeg: Path
+    mjpeg_other_size: Path
+    aac: Path
+    ulaw: Path
 
 
 @pytest.fixture(scope="module")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("clips")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Clips:
+    folder = tmp_path_factory.mktemp("faults")
+
+    def clip(size: tuple[int, int] = (320, 240), codec: str = "h264", b_frames: int = 0) -> Path:
+        return make_clip(
+            folder, seconds=3, size=size, bitrate=300_000, gop_s=0.4, codec=codec, b_frames=b_frames  # type: ignore[arg-type]
+        )  # fmt: skip
+
+    return Clips(
+        clip(), clip((640, 480)), clip(b_frames=2), clip(codec="hevc"), clip(codec="mjpeg"),
+        clip((640, 480), "mjpeg"), make_sound(folder), make_sound(folder, codec="pcm_mulaw"),
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def running(clips: Path) -> Iterator[CameraFarm]:
-    clip = make_clip(clips, seconds=2, fps=FPS, size=(320, 192), gop_s=0.4, bitrate=300_000)
-    cameras = {"front": CameraSpec(clip), "back": CameraSpec(clip, clock_offset_s=-90.0)}
-    with CameraFarm(cameras, session_s=2.0) as farm:
-        yield farm
+def farm(clips: Clips) -> Iterator[CameraFarm]:
+    with CameraFarm(
+        {
+            "plain": CameraSpec(clips.plain),
+            "reordered": CameraSpec(clips.reordered),
+            "hevc": CameraSpec(clips.hevc),
+            "mjpeg": CameraSpec(clips.mjpeg),
+            "aac": CameraSpec(clips.plain, audio=clips.aac),
+            "ulaw": CameraSpec(clips.plain, audio=clips.ulaw),
+            "ahead": CameraSpec(clips.plain, clock_offset_s=3600.0),
+        }
+    ) as running:
+        yield running
 
 
 @pytest.fixture
-def farm(running: CameraFarm) -> Iterator[CameraFarm]:
-    yield running
-    running.clear("front")
+def cameras(farm: CameraFarm) -> Iterator[CameraFarm]:
+    yield farm
+    for name in farm.names:
+        farm.clear(name)
 
 
-def steps(stamps: list[float]) -> list[float]:
-    return [b - a for a, b in pairwise(stamps)]
+def opened(cameras: CameraFarm, name: str, options: RtspOptions = PATIENCE) -> LiveStream:
+    return RtspSource(cameras.address(name), options, SystemClock()).open()
 
 
-class TestConnections:
-    def test_refused_and_back_at_the_same_port(self, farm: CameraFarm) -> None:
-        with RtspClient(farm.address("front")) as watching:
-            watching.play()
-            farm.fault("front", Refuse())
-            with pytest.raises(ConnectionResetError):
-                list(watching.packets())
-        with pytest.raises(ConnectionRefusedError):
-            RtspClient(farm.address("front"))
-        with RtspClient(farm.address("back")) as other:
-            assert other.ask("OPTIONS").status == 200
-        farm.clear("front")
-        with RtspClient(farm.address("front")) as again:
-            assert again.ask("OPTIONS").status == 200
+@dataclass
+class Watched:
+    """What came of a camera: all packets, those of pictures, why it ended, and what it says it sent."""
 
-    def test_silent_for_new_clients_and_for_those_who_watch(self, farm: CameraFarm) -> None:
-        with RtspClient(farm.address("front"), 0.5) as watching:
-            watching.play()
-            farm.fault("front", Silent())
-            with pytest.raises(TimeoutError):
-                list(watching.packets())
-            with RtspClient(farm.address("front"), 0.5) as new, pytest.raises(TimeoutError):
-                new.ask("OPTIONS")
-            farm.clear("front")
-            assert next(watching.packets())[1]
+    packets: list[Packet]
+    lost: str
+    sent: Viewing
 
-    def test_half_open_plays_for_a_while_and_still_answers(self, farm: CameraFarm) -> None:
-        farm.fault("front", HalfOpen(after_s=0.4))
-        with RtspClient(farm.address("front"), 1.0) as client:
-            client.play()
-            began, frames = time.monotonic(), 0
-            with suppress(TimeoutError):
-                for packet in client.rtp():
-                    frames += packet.marker
-                    last = time.monotonic()
-            assert 0.3 < last - began < 0.8
-            assert 8 <= frames <= 12
-            assert client.ask("GET_PARAMETER").status == 200
+    @property
+    def pictures(self) -> list[Packet]:
+        return [packet for packet in self.packets if packet.codec.medium == "video"]
 
-    @pytest.mark.parametrize("reset", [False, True])
-    def test_hangs_up_after_a_while(self, farm: CameraFarm, *, reset: bool) -> None:
-        farm.fault("front", HangUp(after_s=0.3, reset=reset))
-        with RtspClient(farm.address("front")) as client:
-            client.play()
-            began = time.monotonic()
-            if reset:
-                with pytest.raises(ConnectionResetError):
-                    list(client.packets())
-            else:
-                list(client.packets())
-            assert 0.2 < time.monotonic() - began < 1.0
+    @property
+    def sound(self) -> list[Packet]:
+        return [packet for packet in self.packets if packet.codec.medium == "audio"]
 
-    def test_a_fault_reaches_who_watches_already(self, farm: CameraFarm) -> None:
-        with RtspClient(farm.address("front")) as client:
-            client.play()
-            next(client.packets())
-            farm.fault("front", HangUp())
-            list(client.packets())
+    def capture_errors_s(self) -> list[float]:
+        """How much later than it was a picture is said to have been captured."""
+        made = zip(self.pictures, self.sent.captured_utc_ns, strict=False)
+        return [(packet.at.utc_ns - int(utc_ns)) / 1e9 for packet, utc_ns in made]
 
-    def test_a_client_that_is_not_heard_of_is_dropped(self, farm: CameraFarm) -> None:
-        with RtspClient(farm.address("front"), 10.0) as quiet, RtspClient(farm.address("front"), 10.0) as lively:
-            quiet.play()
-            lively.play()
-            began = time.monotonic()
-            for _ in quiet.packets():
-                if time.monotonic() - began > 1.0:
-                    assert lively.ask("GET_PARAMETER").status == 200
-                    break
-            list(quiet.packets())
-            assert 1.5 < time.monotonic() - began < 3.5
-            assert lively.ask("GET_PARAMETER").status == 200
+    def steps_s(self) -> list[float]:
+        return [b.at.seconds_since(a.at) for a, b in itertools.pairwise(self.pictures)]
 
 
-class TestAnswers:
-    def test_garbage(self, farm: CameraFarm) -> None:
-        farm.fault("front", GarbageAnswers())
-        with RtspClient(farm.address("front")) as client:
-            client.send(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n")
-            assert not client.raw().startswith(b"RTSP/")
+def watch(
+    cameras: CameraFarm, name: str, fault: Fault | None = None, seconds: float = 2.0, options: RtspOptions = PATIENCE
+) -> Watched:
+    """Watch a camera for so many seconds after the first packet; the fault comes after half a second."""
+    stream = opened(cameras, name, options)
+    packets: list[Packet] = []
+    lost = ""
+    began = time.monotonic()
+    pending = fault
+    try:
+        for packet in stream.packets():
+            packets.append(packet)
+            passed = time.monotonic() - began
+            if pending is not None and passed > 0.5:
+                cameras.fault(name, pending)
+                pending = None
+            if passed > seconds:
+                break
+    except SourceLost as error:
+        lost = str(error)
+    stream.close()
+    check(packets)
+    return Watched(packets, lost, cameras.sent(name).viewings[-1])
 
-    def test_header_without_end(self, farm: CameraFarm) -> None:
-        farm.fault("front", EndlessHeader())
-        with RtspClient(farm.address("front")) as client:
-            client.send(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n")
-            got = b""
-            while len(got) < 200_000:
-                got += client.raw()
-            assert got.startswith(b"RTSP/1.0 200")
-            assert b"\r\n\r\n" not in got
 
-    @pytest.mark.parametrize(("code", "method"), [(404, "DESCRIBE"), (503, "DESCRIBE"), (461, "SETUP"), (453, "PLAY")])
-    def test_status(self, farm: CameraFarm, code: int, method: str) -> None:
-        farm.fault("front", Status(code, method="PLAY" if code == 453 else None))
-        with RtspClient(farm.address("front")) as client:
-            for step, headers in (("OPTIONS", {}), ("DESCRIBE", {}), ("SETUP", {"Transport": TCP}), ("PLAY", {})):
-                url = client.url + "/track0" if step == "SETUP" else None
-                answer = client.ask(step, url, **headers)
-                if step == method:
-                    assert answer.status == code
-                    break
-                assert answer.status == 200
-                client.session = answer.headers.get("session", "").partition(";")[0]
-            else:
-                pytest.fail("the fault never showed")
+def check(packets: list[Packet]) -> None:
+    """What holds for the packets of every run."""
+    assert [packet.number for packet in packets] == list(range(len(packets)))
+    assert packets[0].at.stream_ns == 0
+    for medium in ("video", "audio"):
+        own = [packet for packet in packets if packet.codec.medium == medium]
+        assert all(a.dts_ns + 1_000_000 <= b.dts_ns for a, b in itertools.pairwise(own))
+        assert all(packet.at.stream_ns >= max(0, packet.dts_ns) for packet in own)
+    assert all(packet.data for packet in packets)
 
-    def test_one_transport_only(self, farm: CameraFarm) -> None:
-        farm.fault("front", Status(461, transport="udp"))
-        with RtspClient(farm.address("front")) as client:
-            assert client.ask("SETUP", client.url + "/track0", Transport=UDP).status == 461
-            assert client.ask("SETUP", client.url + "/track0", Transport=TCP).status == 200
 
-    def test_every_login_is_wrong(self, farm: CameraFarm) -> None:
-        farm.fault("front", Status(401))
-        with RtspClient(farm.address("front")) as client:
-            answer = client.ask("DESCRIBE")
-            assert answer.status == 401
-            assert answer.headers["www-authenticate"].startswith("Digest realm=")
+class TestHealthy:
+    @pytest.mark.parametrize(
+        ("name", "codec", "transport"),
+        [
+            ("plain", "h264", "tcp"),
+            ("plain", "h264", "udp"),
+            ("hevc", "hevc", "tcp"),
+            ("mjpeg", "mjpeg", "udp"),
+            ("reordered", "h264", "tcp"),
+        ],
+    )
+    def test_packets_carry_what_a_decoder_needs_and_when_they_were_captured(
+        self, cameras: CameraFarm, name: str, codec: str, transport: str
+    ) -> None:
+        options = RtspOptions(transport=transport)  # type: ignore[arg-type]
+        seen = watch(cameras, name, seconds=1.0, options=options)
+        made = seen.pictures[0].codec
+        assert (made.name, made.width, made.height) == (codec, 320, 240)
+        assert made.extradata.startswith(b"\x00\x00\x00\x01") == (codec != "mjpeg")
+        assert {id(packet.codec) for packet in seen.pictures} == {id(made)}
+        assert any(packet.key for packet in seen.pictures)
+        errors = seen.capture_errors_s()
+        assert -0.1 < min(errors) <= max(errors) < 0.1, "also those that came in the first burst"
 
-    def test_redirect(self, farm: CameraFarm) -> None:
-        farm.fault("front", Redirect("rtsp://192.0.2.7/front/main"))
-        with RtspClient(farm.address("front")) as client:
-            answer = client.ask("DESCRIBE")
-            assert (answer.status, answer.headers["location"]) == (302, "rtsp://192.0.2.7/front/main")
+    @pytest.mark.parametrize(("name", "codec", "rate"), [("aac", "aac", 16000), ("ulaw", "pcm_mulaw", 8000)])
+    def test_sound_is_on_the_time_of_its_pictures(self, cameras: CameraFarm, name: str, codec: str, rate: int) -> None:
+        seen = watch(cameras, name, seconds=1.5, options=RtspOptions(audio=True))
+        made = seen.sound[0].codec
+        assert (made.name, made.rate, made.channels, len(made.extradata) > 0) == (codec, rate, 1, codec == "aac")
+        assert all(packet.key for packet in seen.sound)
+        assert seen.sound[-1].at.stream_s == pytest.approx(seen.pictures[-1].at.stream_s, abs=0.15)
+        assert abs(seen.sound[-1].at.utc_ns - seen.pictures[-1].at.utc_ns) < 150_000_000
+
+    def test_sound_is_off_unless_asked_for(self, cameras: CameraFarm) -> None:
+        assert watch(cameras, "aac", seconds=0.5).sound == []
+
+    def test_camera_without_sound_is_just_silent(self, cameras: CameraFarm) -> None:
+        assert watch(cameras, "plain", seconds=0.5, options=RtspOptions(audio=True)).sound == []
+
+    def test_clock_that_is_an_hour_ahead_is_not_believed(self, cameras: CameraFarm) -> None:
+        errors = watch(cameras, "ahead", seconds=1.0).capture_errors_s()
+        assert -0.1 < min(errors) <= max(errors) < 0.1
+
+
+class TestAtTheDoor:
+    @pytest.mark.parametrize(
+        ("fault", "words"),
+        [
+            (Refuse(), "refuses the connection"),
+            (GarbageAnswers(), "not with RTSP that makes sense"),
+            (EndlessHeader(), "answers without end"),
+            (Redirect("rtsp://guard:secret@192.0.2.9/x"), "sends us on to rtsp://***@192.0.2.9/x: if that is right"),
+            (Status(404), "has no such stream"),
+            (Status(503), "answers with a fault of its own"),
+            (Status(461), "does not send by tcp: set the option transport to udp"),
+        ],
+    )
+    def test_is_told_at_once(self, cameras: CameraFarm, fault: Fault, words: str) -> None:
+        cameras.fault("plain", fault)
+        began = time.monotonic()
+        with pytest.raises(SourceError) as caught:
+            opened(cameras, "plain")
+        assert words in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert time.monotonic() - began < 2.0
+
+    @pytest.mark.parametrize(
+        ("fault", "words"),
+        [
+            (Silent(), "did not answer within 1 s"),
+            (HalfOpen(), "sends no picture"),
+            (GarbagePackets(), "sends no picture"),
+        ],
+    )
+    def test_is_told_when_time_is_up(self, cameras: CameraFarm, fault: Fault, words: str) -> None:
+        cameras.fault("plain", fault)
+        began = time.monotonic()
+        with pytest.raises(SourceError, match=words):
+            opened(cameras, "plain", RtspOptions(connect_s=1.0))
+        assert time.monotonic() - began < 3.5
+
+    @pytest.mark.parametrize("transport", ["tcp", "udp"])
+    def test_digest(self, clips: Clips, transport: str) -> None:
+        options = RtspOptions(transport=transport)  # type: ignore[arg-type]
+        with CameraFarm({"a": CameraSpec(clips.plain)}, login=LOGIN) as farm:
+            opened(farm, "a", options).close()
+            with pytest.raises(SourceError, match="refuses the login"):
+                RtspSource(farm.address("a", login="guard:wrong"), options, SystemClock()).open()
+            with pytest.raises(SourceError, match="asks for a login"):
+                RtspSource(farm.address("a", login=False), options, SystemClock()).open()
+
+    def test_password_in_clear_only_when_told(self, clips: Clips) -> None:
+        with CameraFarm({"a": CameraSpec(clips.plain)}, login=LOGIN, authentication="basic") as farm:
+            with pytest.raises(SourceError, match=r"wants the password in clear \(basic\).*allow_basic"):
+                opened(farm, "a")
+            opened(farm, "a", RtspOptions(allow_basic=True)).close()
+
+    def test_digest_that_ffmpeg_does_not_know(self, clips: Clips) -> None:
+        with (
+            CameraFarm({"a": CameraSpec(clips.plain)}, login=LOGIN, authentication="digest-sha256") as farm,
+            pytest.raises(SourceError, match="another digest than MD5"),
+        ):
+            opened(farm, "a")
+
+
+class TestBreakingOff:
+    @pytest.mark.parametrize(
+        ("fault", "why"),
+        [
+            (Silent(), "no picture came for 1 s"),
+            (HalfOpen(), "no picture came for 1 s"),
+            (HangUp(), "the camera ended it"),
+            (HangUp(reset=True), "the camera ended it|what it sends cannot be read"),
+        ],
+    )
+    def test_is_a_loss(self, cameras: CameraFarm, fault: Fault, why: str) -> None:
+        seen = watch(cameras, "plain", fault, seconds=6.0)
+        assert len(seen.pictures) > 10
+        assert seen.lost.startswith(cameras.address("plain"))
+        assert any(words in seen.lost for words in why.split("|"))
+
+    @pytest.mark.parametrize("transport", ["tcp", "udp"])
+    def test_garbage_is_a_loss_or_nothing(self, cameras: CameraFarm, transport: str) -> None:
+        options = RtspOptions(transport=transport, stall_s=1.0)  # type: ignore[arg-type]
+        seen = watch(cameras, "plain", GarbagePackets(), seconds=6.0, options=options)
+        assert "no picture came" in seen.lost or "cannot be read" in seen.lost
+
+    def test_garbage_in_between_is_survived(self, cameras: CameraFarm) -> None:
+        seen = watch(cameras, "plain", GarbagePackets(share=0.3, headers=True))
+        assert seen.lost == ""
+        assert seen.pictures[-1].at.utc_ns / 1e9 == pytest.approx(time.time(), abs=1.0)
+
+    def test_another_codec_is_a_loss(self, cameras: CameraFarm, clips: Clips) -> None:
+        seen = watch(cameras, "plain", SwitchClip(clips.hevc), seconds=6.0)
+        assert "what it sends now is no h264 any more" in seen.lost
+
+    def test_silent_camera_is_closed_at_once(self, cameras: CameraFarm) -> None:
+        stream = opened(cameras, "plain", RtspOptions(stall_s=30.0))
+        packets = stream.packets()
+        next(packets)
+        cameras.fault("plain", Silent())
+        import threading  # noqa: PLC0415
+
+        closer = threading.Timer(1.0, stream.close)
+        closer.start()
+        began = time.monotonic()
+        list(packets)
+        closer.join()
+        assert time.monotonic() - began < 2.0
 
 
 class TestStamps:
-    @pytest.mark.parametrize("seconds", [100.0, -5.0])
-    def test_jump(self, farm: CameraFarm, seconds: float) -> None:
-        with RtspClient(farm.address("front")) as client:
-            client.play()
-            before = client.stamps(0.3)
-            farm.fault("front", JumpStamps(seconds))
-            found = steps(before + client.stamps(0.5))
-            odd = [step for step in found if abs(step - 1 / FPS) > 1e-3]
-            assert odd == [pytest.approx(seconds + 1 / FPS, abs=1e-3)]
+    @pytest.mark.parametrize("name", ["plain", "reordered", "aac"])
+    @pytest.mark.parametrize("seconds", [-3600.0, -5.0, 5.0, 3600.0])
+    def test_jump_goes_on_as_time_does(self, cameras: CameraFarm, name: str, seconds: float) -> None:
+        seen = watch(cameras, name, JumpStamps(seconds), seconds=1.2, options=RtspOptions(audio=True, stall_s=1.0))
+        assert seen.lost == ""
+        assert -0.2 <= min(seen.steps_s()) <= max(seen.steps_s()) < 0.4
+        assert seen.pictures[-1].at.stream_s == pytest.approx(len(seen.pictures) / 25, abs=0.5)
+        assert abs(seen.capture_errors_s()[-1]) < 0.2
+        if seen.sound:
+            assert abs(seen.sound[-1].at.seconds_since(seen.pictures[-1].at)) < 0.3
 
-    def test_stall_then_catches_up(self, farm: CameraFarm) -> None:
-        with RtspClient(farm.address("front")) as client:
-            client.play()
-            farm.fault("front", StallStamps())
-            stalled = client.stamps(0.5)[2:]
-            assert set(steps(stalled)) == {0.0}
-            farm.clear("front")
-            after = client.stamps(0.3)
-            assert 0.3 < after[-1] - stalled[-1] < 1.5
+    @pytest.mark.parametrize("fault", [StallStamps(), BackwardStamps()], ids=["stall", "backward"])
+    def test_stamps_that_mean_nothing_are_replaced_by_arrival(self, cameras: CameraFarm, fault: Fault) -> None:
+        seen = watch(cameras, "plain", fault)
+        assert seen.lost == ""
+        assert seen.pictures[-1].at.stream_s == pytest.approx(len(seen.pictures) / 25, abs=0.3)
+        assert abs(seen.capture_errors_s()[-1]) < 0.2
 
-    def test_backwards(self, farm: CameraFarm) -> None:
-        with RtspClient(farm.address("front")) as client:
-            client.play()
-            farm.fault("front", BackwardStamps())
-            assert statistics.median(steps(client.stamps(0.5))) == pytest.approx(-1 / FPS, abs=1e-3)
+    @pytest.mark.parametrize("name", ["plain", "reordered", "aac"])
+    def test_counter_that_wraps_once_a_day(self, cameras: CameraFarm, name: str) -> None:
+        cameras.fault(name, WrapSoon(1.5))
+        seen = watch(cameras, name, seconds=2.0, options=RtspOptions(audio=True))
+        assert max(abs(step) for step in seen.steps_s()) < 0.2
+        assert max(abs(error) for error in seen.capture_errors_s()) < 0.2
+        own = [packet.dts_ns for packet in seen.sound]
+        assert all(b - a < 100_000_000 for a, b in itertools.pairwise(own))
 
-    def test_wraps(self, farm: CameraFarm) -> None:
-        farm.fault("front", WrapSoon(0.4))
-        with RtspClient(farm.address("front")) as client:
-            client.play()
-            packets = list(itertools.islice(client.rtp(), 110))
-        assert [step for step in steps([p.stamp for p in packets]) if step < 0] == [3600 - 2**32]
-        sequence = [p.sequence for p in packets]
-        assert {(b - a) % 65_536 for a, b in pairwise(sequence)} == {1}
-        assert sequence[0] > 65_400
-        assert sequence[-1] < 1_000
-
-    def test_slow_clock(self, farm: CameraFarm) -> None:
-        farm.fault("front", SlowClock(ppm=100_000))
-        with RtspClient(farm.address("front")) as client:
-            client.play()
-            assert statistics.median(steps(client.stamps(0.5))) == pytest.approx(0.9 / FPS, abs=1e-3)
-            farm.clear("front")
-            found = steps(client.stamps(0.5))
-            assert statistics.median(found) == pytest.approx(1 / FPS, abs=1e-3)
-            assert max(found) < 1.5 / FPS, "what was lost stays lost"
-
-    @pytest.mark.parametrize(("name", "off_s"), [("front", 0.0), ("back", -90.0)])
-    def test_reports_tell_the_capture_time_of_the_stamps(self, farm: CameraFarm, name: str, off_s: float) -> None:
-        with RtspClient(farm.address(name)) as client:
-            client.play()
-            first = next(client.rtp())
-            report = client.reports[0]
-        told_s = report.utc_s + ((first.stamp - report.stamp + 2**31) % 2**32 - 2**31) / 90_000
-        captured_s = farm.sent(name).viewings[-1].captured_utc_ns[0] / 1e9
-        assert told_s - off_s == pytest.approx(captured_s, abs=0.002)
-
-    def test_wrong_ntp(self, farm: CameraFarm) -> None:
-        farm.fault("front", WrongNtp(hours=-3))
-        with RtspClient(farm.address("front")) as client:
-            client.play()
-            next(client.rtp())
-            assert client.reports[0].utc_s - time.time() == pytest.approx(-3 * 3600, abs=5)
+    def test_clock_that_becomes_wrong_is_believed_no_more(self, clips: Clips) -> None:
+        with CameraFarm({"a": CameraSpec(clips.plain, report_s=0.3)}) as farm:
+            seen = watch(farm, "a", WrongNtp(hours=-5.0))
+        assert max(abs(error) for error in seen.capture_errors_s()) < 0.2
 
 
-class TestPackets:
-    def test_loss(self, farm: CameraFarm) -> None:
-        farm.fault("front", Loss(percent=30))
-        with RtspClient(farm.address("front")) as client:
-            client.play()
-            sequence = [p.sequence for p in itertools.islice(client.rtp(), 60)]
-        span = (sequence[-1] - sequence[0]) % 65_536 + 1
-        assert 0.15 < 1 - 60 / span < 0.45
+class TestKeyframes:
+    def test_size_that_changes_is_a_new_codec_from_a_keyframe_on(self, cameras: CameraFarm, clips: Clips) -> None:
+        seen = watch(cameras, "plain", SwitchClip(clips.other_size))
+        sizes = [(packet.codec.width, packet.codec.height) for packet in seen.pictures]
+        first = sizes.index((640, 480))
+        assert seen.pictures[first].key
+        assert set(sizes[:first]) == {(320, 240)}
+        assert len({id(packet.codec) for packet in seen.pictures}) == 2
+        assert seen.pictures[first].codec.extradata != seen.pictures[0].codec.extradata
 
-    def test_garbage_packets_with_and_without_their_headers(self, farm: CameraFarm) -> None:
-        farm.fault("front", GarbagePackets(headers=True))
-        with RtspClient(farm.address("front")) as client:
-            client.play()
-            spoilt = {p.payload[:4] for p in itertools.islice(client.rtp(), 20)}
-            assert len(spoilt) == 20
-            farm.fault("front", GarbagePackets())
-            heads = {packet[:2] for channel, packet in itertools.islice(client.packets(), 40) if channel == 0}
-            assert len(heads) > 10
+    def test_size_of_motion_jpeg(self, cameras: CameraFarm, clips: Clips) -> None:
+        seen = watch(cameras, "mjpeg", SwitchClip(clips.mjpeg_other_size))
+        assert [size for size, _ in itertools.groupby((p.codec.width, p.codec.height) for p in seen.pictures)] == [
+            (320, 240), (640, 480),
+        ]  # fmt: skip
 
-    def test_no_keyframes(self, farm: CameraFarm) -> None:
-        farm.fault("front", NoKeyframes())
-        with RtspClient(farm.address("front")) as client:
-            client.play()
-            kinds = {p.payload[0] & 31 for p in itertools.islice(client.rtp(), 60)}
-        assert not kinds & {5, 7}
-        assert len(farm.sent("front").viewings[-1].number) > 20
-
-    def test_another_clip_and_back(self, farm: CameraFarm, clips: Path) -> None:
-        other = make_clip(clips, seconds=1, fps=10, size=(160, 96), gop_s=1, bitrate=100_000, codec="hevc")
-        with RtspClient(farm.address("front")) as client:
-            client.play()
-            client.stamps(0.2)
-            farm.fault("front", SwitchClip(other))
-            found = client.stamps(1.0)
-            assert statistics.median(steps(found[3:])) == pytest.approx(0.1, abs=1e-3)
-            with RtspClient(farm.address("front")) as new:
-                assert "H265/90000" in new.ask("DESCRIBE").body
-            farm.clear("front")
-            found += client.stamps(0.5)
-            assert all(0 < step < 0.25 for step in steps(found))
-        number = farm.sent("front").viewings[-1].number.tolist()
-        assert {b - a for a, b in pairwise(number)} == {1}
-
-    def test_a_clip_that_is_not_there_changes_nothing(self, farm: CameraFarm) -> None:
-        with pytest.raises(OperationError, match="cannot be read"):
-            farm.fault("front", SwitchClip(Path("no-such-clip.mp4")))
-        with pytest.raises(OperationError, match="no such thing"):
-            farm.fault("nobody", Silent())
-        with RtspClient(farm.address("front")) as client:
-            client.play()
-            next(client.rtp())
-
-    def test_burst(self, farm: CameraFarm) -> None:
-        farm.fault("front", Burst(hold_s=0.5))
-        with RtspClient(farm.address("front")) as client:
-            client.play()
-            arrived = []
-            for packet in client.rtp():
-                arrived.append((time.monotonic(), packet.marker))
-                if len(arrived) > 1 and sum(marker for _, marker in arrived) > 30:
-                    break
-        gaps = [b - a for (a, _), (b, _) in pairwise(arrived)]
-        assert sum(gap > 0.4 for gap in gaps) >= 1
-        assert sum(gap > 0.02 for gap in gaps) <= 4
-
-    def test_slow_line_drops_frames_up_to_a_keyframe(self, farm: CameraFarm) -> None:
-        farm.fault("front", Slow(bytes_per_s=4_000))
-        with RtspClient(farm.address("front")) as client:
-            client.play()
-            began, got = time.monotonic(), 0
-            for _, packet in client.packets():
-                got += len(packet) + 4
-                if time.monotonic() - began > 2.0:
-                    break
-            assert got < 4_000 * 5
-        viewing = farm.sent("front").viewings[-1]
-        assert viewing.dropped > 0
-        after = [i + 1 for i, (a, b) in enumerate(pairwise(viewing.number.tolist())) if b != a + 1]
-        assert after
-        assert (viewing.picture[after] % 10 == 0).all(), "a keyframe comes first after what was left out"
-
-
-class TestUdp:
-    def test_packets_go_to_the_ports_asked_for_and_reports_beside_them(self, farm: CameraFarm) -> None:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as media, RtspClient(farm.address("front")) as client:
-            media.bind(("127.0.0.1", 0))
-            port = media.getsockname()[1]
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-                control.bind(("127.0.0.1", 0))
-                pair = f"{port}-{control.getsockname()[1]}"
-                url = client.url + "/track0"
-                agreed = client.ask("SETUP", url, Transport=f"RTP/AVP;unicast;client_port={pair}")
-                assert "server_port=" in agreed.headers["transport"]
-                client.session = agreed.headers["session"].partition(";")[0]
-                assert client.ask("PLAY").status == 200
-                for opened in (media, control):
-                    opened.settimeout(3.0)
-                sequence = [read_rtp(media.recv(2000)).sequence for _ in range(30)]
-                assert {(b - a) % 65_536 for a, b in pairwise(sequence)} == {1}
-                assert control.recv(2000)[1] == 200
-                assert client.ask("PAUSE").status == 200
-                while select.select([media], [], [], 0.2)[0]:
-                    media.recv(2000)
-                assert client.ask("PLAY").status == 200
-                assert media.recv(2000)
-                assert client.ask("TEARDOWN").status == 200
-                assert client.ask("PLAY").status == 454
-
-
-class TestWrongRequests:
-    @pytest.mark.parametrize(
-        "said",
-        [
-            b"GET / HTTP/1.1\r\n\r\n",
-            b"\x00\xff\r\n\r\n",
-            b"DESCRIBE\r\n\r\n",
-            b"x" * 200_000,
-            b"\r\n\r\n",
-            b"SETUP rtsp://[ RTSP/1.0\r\n\r\n",
-        ],
-    )
-    def test_what_is_no_rtsp_ends_the_connection(self, farm: CameraFarm, said: bytes) -> None:
-        with RtspClient(farm.address("front")) as client:
-            client.send(said)
-            got = b""
-            # What was not read yet when it closed makes the system reset the connection, perhaps before the answer.
-            with suppress(ConnectionResetError):
-                while more := client.raw():
-                    got += more
-        assert got.startswith(b"RTSP/1.0 400") or (not got and len(said) > 100_000)
-
-    def test_requests_out_of_turn(self, farm: CameraFarm) -> None:
-        with RtspClient(farm.address("front")) as client:
-            assert client.ask("PLAY").status == 454
-            assert client.ask("RECORD").status == 501
-            assert client.ask("SETUP", client.url + "/track0", Transport="RTP/AVP;multicast").status == 461
-            assert client.ask("SETUP", client.url + "/track7", Transport=TCP).status == 459
-            client.play()
-            assert client.ask("PLAY", Session="wrong").status == 454
-            assert client.ask("SETUP", client.url + "/track0", Transport=TCP).status == 455
-
-
-ALL: tuple[Fault, ...] = (Refuse(), Silent(), HalfOpen(), GarbageAnswers(), JumpStamps(-3), Loss(50), Burst(0.2))
-
-
-def test_after_everything_a_camera_is_as_good_as_new(farm: CameraFarm) -> None:
-    for fault in ALL:
-        farm.fault("front", fault)
-    farm.clear("front")
-    with RtspClient(farm.address("front")) as client:
-        client.play()
-        assert all(step == pytest.approx(1 / FPS, abs=1e-3) for step in steps(client.stamps(0.4)))
+    def test_packets_before_the_first_keyframe_come_as_they_are(self, cameras: CameraFarm) -> None:
+        cameras.fault("plain", NoKeyframes())
+        stream = opened(cameras, "plain", RtspOptions(connect_s=8.0))
+        cameras.clear("plain")
+        packets = list(itertools.islice(stream.packets(), 200))
+        stream.close()
+        first = next(number for number, packet in enumerate(packets) if packet.key)
+        assert first > 10
+        assert packets[0].codec.width == 320
+        check(packets)

@@ -31,6 +31,7 @@ HEAD: Final = struct.Struct(">I?qqq")
 """Before every packet: its size, whether it is a keyframe, stream time, capture time and decoding time in ns."""
 _AHEAD_S: Final = 5.0
 _BLOCK: Final = 8
+"""Frames whose actors are put in place together, which is cheaper; none that may have to be left out."""
 
 
 class Show:
@@ -50,10 +51,11 @@ class Show:
             self._truth.expect(self._stage.actors)
         self._advance(0.0)
         begin_ns = self._clock.monotonic_ns()
-        index = 0
+        index, ahead = 0, _BLOCK
         while True:
             self._advance(index / fps)
-            for drawn in self._stage.renderer.frames(fps, index + _BLOCK, index):
+            planned, ahead = ahead, _BLOCK
+            for drawn in self._stage.renderer.frames(fps, index + planned, index):
                 utc_ns = self._wait(begin_ns + round(index * NS_PER_S / fps))
                 for packet in encoder.encode(drawn.image, index / fps):
                     yield replace(packet, at=replace(packet.at, utc_ns=utc_ns))
@@ -63,6 +65,7 @@ class Show:
                 missed = max(0, due - index - 1)
                 index, self.left_out = index + 1 + missed, self.left_out + missed
                 if missed:
+                    ahead = 1
                     break
 
     def _wait(self, due_ns: int) -> int:

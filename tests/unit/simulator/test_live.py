@@ -117,14 +117,14 @@ def test_a_slow_machine_leaves_frames_out_and_does_not_fall_behind(tmp_path: Pat
     show = Show(stage, clock, truth)
     encoder = PacketEncoder(StreamInfo("x", *SMALL.size, SMALL.fps), prompt=True)
     seen = []
-    for packet in islice(show.packets(encoder), 300):
+    for packet in islice(show.packets(encoder), 150):
         behind_s = (clock.utc_ns() - packet.at.utc_ns) / 1e9
         assert 0.0 <= behind_s < 0.5
         began_ns = began_ns or packet.at.utc_ns - packet.at.stream_ns
         assert packet.at.utc_ns - packet.at.stream_ns == pytest.approx(began_ns, abs=1e6)
         seen.append(packet.at.stream_s)
-    assert show.left_out > 200
-    assert seen[-1] > 60
+    assert show.left_out > 75
+    assert seen[-1] > 25
     steps = [b - a for a, b in pairwise(seen)]
     assert min(steps) > 0.09
     assert max(steps) < 0.5
