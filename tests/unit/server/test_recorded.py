@@ -63,6 +63,7 @@ def test_a_span_as_one_film(app: FastAPI) -> None:
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "video/mp4"
     assert answer.headers["content-length"] == str(len(answer.content))
+    assert answer.headers["vedette-starts"] == at(3)
     assert answer.headers["content-disposition"] == 'inline; filename="door_2026-09-21T14-13-23Z.mp4"'
     shown = numbers(answer.content)
     assert shown[-50:] == list(range(30, 80))

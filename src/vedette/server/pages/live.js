@@ -1,14 +1,16 @@
 // Live pictures by Media Source Extensions: one fragment per frame comes over a WebSocket and is played at once.
 
 const FAMILIES = {avc1: 'avc1.640028', hvc1: 'hvc1.1.6.L123.B0', av01: 'av01.0.08M.08'};
-const BEHIND = 0.45, FAR_BEHIND = 1.5, KEEP = 8; // seconds
+const NEAR = 0.12, MOST = 0.6, FAR_BEHIND = 1.5, KEEP = 8; // seconds
 
 const Media = window.ManagedMediaSource ?? window.MediaSource;
 export const CAN = Object.keys(FAMILIES).filter(name => Media?.isTypeSupported(`video/mp4; codecs="${FAMILIES[name]}"`));
 
 export class Live {
   constructor(camera, video, told) {
-    Object.assign(this, {camera, video, told, wait: 500, open: false});
+    Object.assign(this, {camera, video, told, wait: 500, open: false, slack: NEAR});
+    // It ran dry: this machine needs a little more in hand.
+    video.addEventListener('waiting', () => { this.slack = Math.min(MOST, this.slack + 0.08); });
   }
 
   start() {
@@ -43,8 +45,7 @@ export class Live {
 
   // The first message, and one for each change of codec or size: what follows is another stream.
   begin(mime) {
-    this.queue = [];
-    this.buffer = undefined;
+    Object.assign(this, {queue: [], buffer: undefined, slack: NEAR});
     const source = this.source = new Media();
     if (this.address) URL.revokeObjectURL(this.address);
     if (window.ManagedMediaSource) this.video.disableRemotePlayback = true;
@@ -77,13 +78,13 @@ export class Live {
     }
   }
 
-  // Stay at the live edge: a little faster when a little behind, a jump when far behind or before the first picture.
+  // Stay at the live edge: a little faster when behind, a jump when far behind or before the first picture.
   follow() {
     const {video, buffer} = this, n = buffer.buffered.length;
     if (!n) return;
     const end = buffer.buffered.end(n - 1), start = buffer.buffered.start(n - 1), late = end - video.currentTime;
     if (video.currentTime < start || late > FAR_BEHIND) video.currentTime = Math.max(start, end - 0.05);
-    video.playbackRate = late > BEHIND ? 1.1 : 1;
+    video.playbackRate = late > 2 * this.slack ? 1.1 : late > this.slack ? 1.04 : 1;
     if (video.paused) video.play().catch(() => {});
   }
 }

@@ -117,11 +117,17 @@ function row(id, name, line, start, end) {
 
 function playFrom(camera, from) {
   const to = Math.min(Date.now(), from + CLIP_S * 1000), video = player.querySelector('video');
-  $('player-title').textContent = `${names.get(camera) ?? camera}, ${day(from)} ${clock(from)}`;
-  player.querySelector('p').textContent = '';
+  const title = time => $('player-title').textContent = `${names.get(camera) ?? camera}, ${day(time)} ${clock(time)}`;
+  const say = text => player.querySelector('p').textContent = text;
+  title(from);
+  say('');
+  video.onloadedmetadata = async () => {
+    const answer = await fetch(video.src, {method: 'HEAD', headers: {Range: 'bytes=1-'}});
+    title(answer.headers.get('Vedette-Starts') ?? from);
+  };
   video.onerror = async () => {
     const answer = await fetch(video.src, {headers: {Range: 'bytes=0-0'}});
-    player.querySelector('p').textContent = answer.ok ? 'This browser cannot play it.' : (await answer.json()).detail;
+    say(answer.ok ? 'This browser cannot play it.' : (await answer.json()).detail);
   };
   video.src = `${API}/cameras/${camera}/video.mp4?start=${new Date(from).toISOString()}&end=${new Date(to).toISOString()}`;
   video.play().catch(() => {});

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
@@ -22,10 +22,10 @@ router = APIRouter(tags=["recorded"], dependencies=[needs("playback")])
 
 _BACK_NS: Final = 15 * NS_PER_S
 _MOST_PIXELS: Final = 16_000_000
-_JPEG: Final = {200: {"content": {"image/jpeg": {}}}}
+_JPEG: Final[dict[int | str, dict[str, Any]]] = {200: {"content": {"image/jpeg": {}}}}
 
 
-@router.get("/cameras/{camera}/snapshot.jpg", response_class=Response, responses={**_JPEG})
+@router.get("/cameras/{camera}/snapshot.jpg", response_class=Response, responses=_JPEG)
 async def one_picture(
     request: Request,
     facts: Camera,
@@ -45,7 +45,7 @@ async def one_picture(
     return Response(found.jpeg, media_type="image/jpeg", headers={"Vedette-Captured": rfc3339(found.utc_ns)})
 
 
-@router.get("/cameras/{camera}/preview.jpg", response_class=Response, responses={**_JPEG})
+@router.get("/cameras/{camera}/preview.jpg", response_class=Response, responses=_JPEG)
 async def many_pictures(
     request: Request,
     facts: Camera,

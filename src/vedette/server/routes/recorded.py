@@ -56,8 +56,8 @@ def video(
 ) -> Response:
     """A span as one MP4, as it was recorded; up to now when there is no end, 24 hours at most.
 
-    What was not recorded takes no time. `Vedette-Continues` says from when on to ask again where the camera's codec
-    changed within the span.
+    What was not recorded takes no time. `Vedette-Starts` says when its first picture was captured, `Vedette-Continues`
+    from when on to ask again where the camera's codec changed within the span.
     """
     name = stream_named(stream, facts)
     start_ns, end_ns = span(start, end, now_ns=parts.clock.utc_ns(), most_s=MOST_S)
@@ -68,7 +68,11 @@ def video(
     )
     if not movie.span.parts:
         raise nothing(parts, facts, name, start_ns, end_ns)
-    headers = {"Content-Disposition": f'inline; filename="{_file_name(facts, start_ns)}"'}
+    first_ns = movie.span.stretches[0].utc_ns if movie.span.stretches else start_ns
+    headers = {
+        "Content-Disposition": f'inline; filename="{_file_name(facts, first_ns)}"',
+        "Vedette-Starts": rfc3339(first_ns),
+    }
     if movie.span.continues_utc_ns is not None:
         headers["Vedette-Continues"] = rfc3339(movie.span.continues_utc_ns)
     return respond(request, Body(movie.size, movie.etag, "video/mp4", movie.read), headers)
