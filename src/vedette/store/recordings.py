@@ -16,7 +16,7 @@ from vedette.store.schema import gaps, recorded, segments
 from vedette.store.segment_rows import one_segment, read_segments
 from vedette.store.troubles import gap_of
 
-_MOST_STEPS: Final = 20_000
+_MOST_STEPS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class SqlRecordings:
     def coverage(
         self, camera: str, stream: str, start_utc_ns: int, end_utc_ns: int, resolution_ns: int = 0
     ) -> Coverage:
-        """What a time line shows of [start, end). A finer resolution than 1/20 000 of the time is made that."""
+        """What a time line shows of [start, end). A finer resolution than 1/10 000 of the time is made that."""
         step = max(1, resolution_ns, (end_utc_ns - start_utc_ns) // _MOST_STEPS)
         cell = segments.c.start_utc_ns // step
         query = (

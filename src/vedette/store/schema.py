@@ -99,8 +99,11 @@ segments: Final = Table(
     check("sha256", "length(sha256) = 32"),
     check("path", "length(path) > 0"),
 )
-# With the duration in it, looking for a time reads no rows that do not touch it.
-Index("ix_segments_time", segments.c.camera, segments.c.stream, segments.c.start_utc_ns, segments.c.duration_ns)
+# With durations and sizes in it, time lines are drawn from the index alone.
+Index(
+    "ix_segments_time",
+    *(segments.c[name] for name in ("camera", "stream", "start_utc_ns", "duration_ns", "size")),
+)
 Index("ix_segments_storage", segments.c.storage, segments.c.start_utc_ns, segments.c.id)
 
 # The fragments of a segment, packed (store.packing). Apart, so that listings of segments stay small.

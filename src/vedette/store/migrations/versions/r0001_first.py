@@ -401,7 +401,7 @@ def _segments() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_segments"),
     )
     op.create_index("ix_segments_storage", "segments", ["storage", "start_utc_ns", "id"])
-    op.create_index("ix_segments_time", "segments", ["camera", "stream", "start_utc_ns", "duration_ns"])
+    op.create_index("ix_segments_time", "segments", ["camera", "stream", "start_utc_ns", "duration_ns", "size"])
 
 
 def _segment_index() -> None:
