@@ -90,8 +90,8 @@ def run(quick: bool) -> dict[str, object]:
 
 _DELETE_NOTE = "Ten cameras, one disk, a fragment index of 2 kB per segment; limits that ask for a thousand to go."
 _QUERY_NOTE = (
-    "Through the classes of `vedette.store`, cameras and times drawn by chance, caches warm from one another. Processor: median of this process, "
-    "without what PostgreSQL uses."
+    "Through the classes of `vedette.store`, cameras and times drawn by chance, caches warm from one another. "
+    "Processor: median of this process, without what PostgreSQL uses."
 )
 
 
