@@ -18,7 +18,7 @@ from vedette.model.time import rfc3339
 
 LogForm = Literal["json", "console"]
 KEPT: Final = 4096
-_NOISY: Final = ("alembic", "asyncio", "PIL", "matplotlib", "multipart")
+_NOISY: Final = ("alembic", "asyncio", "uvicorn", "PIL", "matplotlib", "multipart")
 
 
 def set_up_logs(
