@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -273,24 +272,13 @@ def test_a_review_is_not_taken_back_by_what_comes_later(event_store: SqlEventSto
 
 
 def test_threads_share_a_database(ledger: Ledger, retention: Retention, event_store: EventStore) -> None:
-    failures: list[BaseException] = []
+    def add(first: int) -> None:
+        for n in range(first, first + 10):
+            ledger.commit(segment(n))
+            event_store.put_event(event(n), None)
+            assert retention.used("disk")[0] >= segment(n).size
 
-    def work(first: int, step: Callable[[int], None]) -> None:
-        try:
-            for n in range(first, first + 10):
-                step(n)
-        except BaseException as error:  # noqa: BLE001 - the test tells of it
-            failures.append(error)
-
-    def add(n: int) -> None:
-        ledger.commit(segment(n))
-        event_store.put_event(event(n), None)
-
-    threads = [threading.Thread(target=work, args=(1 + 10 * k, add)) for k in range(6)]
-    threads += [threading.Thread(target=work, args=(0, lambda _: retention.used("disk") and None))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    with ThreadPoolExecutor(6) as pool:
+        for done in [pool.submit(add, 1 + 10 * thread) for thread in range(6)]:
+            done.result()
     assert retention.used("disk") == (60 * segment(1).size, 0)

@@ -94,6 +94,30 @@ def test_a_locked_file_is_busy_within_the_time_that_was_given(tmp_path: Path) ->
         assert SqlLedger(database).segment(segment(1).id) == segment(1)
 
 
+def test_a_full_disk_is_said_and_harms_nothing(tmp_path: Path) -> None:
+    database = Database.open(file_url(tmp_path), clock=SimulatedClock(), role="recorder")
+    with closing(database):
+        ledger = SqlLedger(database)
+        with database.reading() as connection:
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 10}")
+        committed = 0
+
+        def fill() -> None:
+            nonlocal committed
+            while True:
+                ledger.commit(segment(committed + 1))
+                committed += 1
+
+        with pytest.raises(DatabaseError, match="no room left") as caught:
+            fill()
+        one_line(caught.value)
+        assert not isinstance(caught.value, DatabaseBusy)
+        assert committed > 0
+        assert len(list(ledger.known("disk"))) == committed
+        assert database.integrity(quick=False) == []
+
+
 def test_a_thread_that_holds_the_database_makes_others_wait_no_longer_than_that(tmp_path: Path) -> None:
     database = Database.open(file_url(tmp_path), clock=SimulatedClock(), busy_timeout_s=0.2)
     held, done = threading.Event(), threading.Event()
