@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -121,7 +122,7 @@ class Watched:
 
 
 def watch(
-    cameras: CameraFarm, name: str, fault: Fault | None = None, seconds: float = 2.0, options: RtspOptions = PATIENCE
+    cameras: CameraFarm, name: str, fault: Fault | None = None, seconds: float = 1.5, options: RtspOptions = PATIENCE
 ) -> Watched:
     """Watch a camera for so many seconds after the first packet; the fault comes after half a second."""
     stream = opened(cameras, name, options)
@@ -237,9 +238,8 @@ class TestAtTheDoor:
             opened(cameras, "plain", RtspOptions(connect_s=1.0))
         assert time.monotonic() - began < 3.5
 
-    @pytest.mark.parametrize("transport", ["tcp", "udp"])
-    def test_digest(self, clips: Clips, transport: str) -> None:
-        options = RtspOptions(transport=transport)  # type: ignore[arg-type]
+    def test_digest(self, clips: Clips) -> None:
+        options = RtspOptions(transport="udp")
         with CameraFarm({"a": CameraSpec(clips.plain)}, login=LOGIN) as farm:
             opened(farm, "a", options).close()
             with pytest.raises(SourceError, match="refuses the login"):
@@ -265,7 +265,6 @@ class TestBreakingOff:
     @pytest.mark.parametrize(
         ("fault", "why"),
         [
-            (Silent(), "no picture came for 1 s"),
             (HalfOpen(), "no picture came for 1 s"),
             (HangUp(), "the camera ended it"),
             (HangUp(reset=True), "the camera ended it|what it sends cannot be read"),
@@ -277,11 +276,10 @@ class TestBreakingOff:
         assert seen.lost.startswith(cameras.address("plain"))
         assert any(words in seen.lost for words in why.split("|"))
 
-    @pytest.mark.parametrize("transport", ["tcp", "udp"])
-    def test_garbage_is_a_loss_or_nothing(self, cameras: CameraFarm, transport: str) -> None:
-        options = RtspOptions(transport=transport, stall_s=1.0)  # type: ignore[arg-type]
+    def test_garbage_is_a_loss(self, cameras: CameraFarm) -> None:
+        options = RtspOptions(transport="udp", stall_s=0.5)
         seen = watch(cameras, "plain", GarbagePackets(), seconds=6.0, options=options)
-        assert "no picture came" in seen.lost or "cannot be read" in seen.lost
+        assert "broke off" in seen.lost
 
     def test_garbage_in_between_is_survived(self, cameras: CameraFarm) -> None:
         seen = watch(cameras, "plain", GarbagePackets(share=0.3, headers=True))
@@ -297,8 +295,6 @@ class TestBreakingOff:
         packets = stream.packets()
         next(packets)
         cameras.fault("plain", Silent())
-        import threading  # noqa: PLC0415
-
         closer = threading.Timer(1.0, stream.close)
         closer.start()
         began = time.monotonic()
@@ -308,8 +304,10 @@ class TestBreakingOff:
 
 
 class TestStamps:
-    @pytest.mark.parametrize("name", ["plain", "reordered", "aac"])
-    @pytest.mark.parametrize("seconds", [-3600.0, -5.0, 5.0, 3600.0])
+    @pytest.mark.parametrize(
+        ("name", "seconds"),
+        [("plain", -3600.0), ("reordered", -5.0), ("aac", 5.0), ("aac", -5.0), ("reordered", 3600.0)],
+    )
     def test_jump_goes_on_as_time_does(self, cameras: CameraFarm, name: str, seconds: float) -> None:
         seen = watch(cameras, name, JumpStamps(seconds), seconds=1.2, options=RtspOptions(audio=True, stall_s=1.0))
         assert seen.lost == ""
@@ -326,10 +324,10 @@ class TestStamps:
         assert seen.pictures[-1].at.stream_s == pytest.approx(len(seen.pictures) / 25, abs=0.3)
         assert abs(seen.capture_errors_s()[-1]) < 0.2
 
-    @pytest.mark.parametrize("name", ["plain", "reordered", "aac"])
+    @pytest.mark.parametrize("name", ["reordered", "aac"])
     def test_counter_that_wraps_once_a_day(self, cameras: CameraFarm, name: str) -> None:
         cameras.fault(name, WrapSoon(1.5))
-        seen = watch(cameras, name, seconds=2.0, options=RtspOptions(audio=True))
+        seen = watch(cameras, name, seconds=1.8, options=RtspOptions(audio=True))
         assert max(abs(step) for step in seen.steps_s()) < 0.2
         assert max(abs(error) for error in seen.capture_errors_s()) < 0.2
         own = [packet.dts_ns for packet in seen.sound]

@@ -116,7 +116,8 @@ Stamps: TypeAlias = tuple[int | None, int | None]
 def backfilled(stamps: Sequence[Stamps], step: int) -> list[Stamps]:
     """Stamps of the first packets of a stream, with those that are missing counted back from the last, by `step`.
 
-    Without a decoding stamp in the last there is nothing to count back from, and they stay as they are.
+    Without a decoding stamp in the last there is nothing to count back from, and they stay as they are. FFmpeg counts
+    RTP from the first picture, and says so of all but the first: its stamp is 0, whether the next is before or after.
     """
     if not stamps or stamps[-1][1] is None:
         return list(stamps)
@@ -128,6 +129,10 @@ def backfilled(stamps: Sequence[Stamps], step: int) -> list[Stamps]:
         filled.append((pts, dts))
         dts -= step
         pts = None if pts is None else max(pts - step, dts)
+    if stamps[0][0] is None and len(filled) > 1:
+        after, first_dts = filled[-2][0], filled[-1][1]
+        if after and first_dts is not None and abs(after) <= REORDER * step and first_dts <= 0:
+            filled[-1] = 0, first_dts
     return filled[::-1]
 
 

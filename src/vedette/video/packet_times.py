@@ -19,6 +19,8 @@ LEAST_STEP_NS: Final = 1_000_000
 """Between the decoding times of two packets whose stamps do not differ."""
 TOO_SOON_NS: Final = 2 * NS_PER_S
 """A live packet whose stamp is further ahead of its arrival than any before it, by this, was not captured then."""
+NEAR_NS: Final = 2 * NS_PER_S
+"""Sound is no further than this from the newest picture."""
 APART_NS: Final = NS_PER_S // 5
 """Sound that lies no further than this from where it went on belongs there."""
 PATIENCE_NS: Final = 2 * NS_PER_S
@@ -50,6 +52,7 @@ class PacketTimes:
         self._newest_ns = 0
         self._advanced_ns: int | None = None
         self._unmoved = 0
+        self._mended = False
         self._soonest_ns: int | None = None
 
     def at(
@@ -80,6 +83,10 @@ class PacketTimes:
         assert self._dts_ns is not None  # noqa: S101
         if arrival is None:
             return self.instant(at_ns), self._dts_ns
+        if self._mended:
+            # The camera's clock is told by the stamp too.
+            self._wall.forget_camera()
+            camera_utc_ns = None
         return Instant(at_ns, self._wall.utc_ns(at_ns, arrival, camera_utc_ns)), self._dts_ns
 
     @property
@@ -113,15 +120,18 @@ class PacketTimes:
         """Where the packet lies on the line of stamps, which is anchored anew where it breaks."""
         placed = self._place(pts)
         step = placed - self._newest_ns
+        self._mended = False
         if self._pts is None or (0 < step <= TOO_SOON_NS and pts != self._pts):
             return placed
         waited_ns = self._waited(arrival)
         if pts == self._pts:
+            self._mended = True
             return self._newest_ns + waited_ns
         limit = -self._interval - self._depth_ns
         if step < limit:
             step = self._unwrap(pts, step)
         if step < limit or self._leaps(step, arrival, waited_ns):
+            self._mended = True
             self._anchor(pts, self._newest_ns + waited_ns)
         return self._place(pts)
 
@@ -219,7 +229,7 @@ class SoundTimes:
             return None
         if pts is None:
             placed = None
-        if placed is not None and abs(placed - self._pictures.newest_ns) > LEAP_S * NS_PER_S:
+        if placed is not None and abs(placed - self._pictures.newest_ns) > NEAR_NS:
             placed = None
         if self._last_ns is None:
             ns = self._pictures.newest_ns if placed is None else placed
@@ -238,18 +248,19 @@ class SoundTimes:
         if pts is None or self._last_pts is None:
             return follows
         step = nanoseconds(pts - self._last_pts, time_base)
-        return self._last_ns + step if 0 < step <= LEAP_S * NS_PER_S else follows
+        return self._last_ns + step if 0 < step <= NEAR_NS else follows
 
     def _choose(self, placed: int | None, own: int) -> int:
-        if placed is not None and abs(placed - own) <= APART_NS:
+        newest = self._pictures.newest_ns
+        astray = abs(own - newest) > NEAR_NS
+        if placed is None:
+            return min(max(own, newest - NEAR_NS), newest + NEAR_NS)
+        if astray or abs(placed - own) <= APART_NS:
             self._apart_since_ns = None
             return placed
         if self._apart_since_ns is None:
             self._apart_since_ns = own
-        if own - self._apart_since_ns < PATIENCE_NS:
-            return own
-        self._apart_since_ns = None
-        return max(own, self._pictures.newest_ns - PATIENCE_NS) if placed is None else placed
+        return own if own - self._apart_since_ns < PATIENCE_NS else placed
 
 
 def _reordering_ns(ticks: int, time_base: Fraction) -> int | None:

@@ -157,6 +157,10 @@ class Wall:
         self.offset_ns = min(self._trusted(by_arrival), arrival.utc_ns - stream_ns)
         return stream_ns + self.offset_ns
 
+    def forget_camera(self) -> None:
+        """What the camera said of its clock holds no longer."""
+        self._claim_ns, self._believed = None, False
+
     def _trusted(self, by_arrival: int) -> int:
         if self._claim_ns is None:
             return by_arrival

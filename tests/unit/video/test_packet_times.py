@@ -255,13 +255,25 @@ class TestSound:
         assert all(abs(apart) < 0.05 for apart in found)
 
     def test_sound_that_was_apart_for_long_joins_the_pictures(self) -> None:
-        pictures = self.pictures(250)
-        sound = SoundTimes(pictures)
-        sound.at(16_000 + 16_000 * 5, AAC, 40_000_000)
-        found = [sound.at(16_000 + 16_000 * 7 + 640 * n, AAC, 40_000_000) for n in range(75)]
+        """Its stamps go back half a second, and those of the pictures never do."""
+        sound = SoundTimes(self.pictures(160))
+        sound.at(16_000 * 6, AAC, 40_000_000)
+        found = [sound.at(16_000 * 6 - 8000 + 640 * n, AAC, 40_000_000) for n in range(75)]
+        assert found[0] is not None
+        assert found[0][1] == 5 * NS_PER_S + 40_000_000
         last = found[-1]
         assert last is not None
-        assert last[1] == 7 * NS_PER_S + 74 * 40_000_000
+        assert last[1] == 4_500_000_000 + 74 * 40_000_000
+
+    def test_sound_that_pauses_goes_on_with_its_pictures(self) -> None:
+        pictures = self.pictures(25)
+        sound = SoundTimes(pictures)
+        sound.at(16_000, AAC, 40_000_000)
+        for n in range(25, 1000):
+            pictures.at(90_000 + 3600 * n, 90_000 + 3600 * n, RTP)
+        times = sound.at(16_000 + 640 * 1000, AAC, 40_000_000)
+        assert times is not None
+        assert times[1] == 40 * NS_PER_S
 
     @given(st.lists(st.tuples(st.none() | st.integers(-(2**40), 2**40), st.integers(0, 10**8)), max_size=60))
     def test_whatever_comes(self, packets: list[tuple[int | None, int]]) -> None:
