@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from vedette.model.errors import VedetteError
 from vedette.server.parts import ServerParts
 from vedette.server.process import serve
 
@@ -15,7 +16,7 @@ from vedette.server.process import serve
 def serving(parts: ServerParts, **options: Any) -> Iterator[tuple[int, Callable[[], None]]]:
     """A port that serves `parts`, and how to stop it and wait for its end."""
     stop, ready, ports = threading.Event(), threading.Event(), []
-    faults: list[BaseException] = []
+    faults: list[VedetteError] = []
 
     def started(port: int) -> None:
         ports.append(port)
@@ -24,7 +25,7 @@ def serving(parts: ServerParts, **options: Any) -> Iterator[tuple[int, Callable[
     def run() -> None:
         try:
             serve(parts, "127.0.0.1", 0, stop, started=started, **options)
-        except BaseException as error:  # noqa: BLE001 - told in the test's own thread
+        except VedetteError as error:
             faults.append(error)
             ready.set()
 

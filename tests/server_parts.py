@@ -201,8 +201,8 @@ def incident(number: int, camera: str = "gate") -> Incident:
 def segment(number: int, start_s: float, seconds: float, camera: str = "gate", stream: str = "main") -> Segment:
     """A segment with one fragment and no file."""
     start_ns, duration_ns = UTC_NS + round(start_s * NS_PER_S), round(seconds * NS_PER_S)
-    whole = Fragment(100, 900, 0, duration_ns, start_ns, key=True, sha256=b"")
+    whole = Fragment(100, 900, 0, duration_ns, start_ns, key=True, sha256=bytes(32))
     return Segment(
         number, 1, camera, stream, "disk", f"{number}.mp4", start_ns, start_ns - UTC_NS, duration_ns, duration_ns, 1000,
-        b"", 100, Codec("h264", b"", 64, 48), None, (whole,),
+        bytes(32), 100, Codec("h264", b"", 64, 48), None, (whole,),
     )  # fmt: skip

@@ -179,16 +179,16 @@ def test_the_page_shows_moving_pictures_within_two_seconds(site: Site, page: Pag
     assert min(took) < 2.0
 
 
+@pytest.mark.slow
 def test_glass_to_glass_latency(site: Site, page: Page) -> None:
     page.goto(site.url)
     read_frames(page, ".card video")
-    seen_frames(page, 25)
-    time.sleep(3)
-    found = latencies(site, seen_frames(page, 50)[25:])
-    assert len(found) > 40
+    found = latencies(site, seen_frames(page, 75)[25:])
+    assert len(found) >= 45
     assert statistics.median(found) < 0.4
 
 
+@pytest.mark.slow
 def test_a_viewer_that_reads_nothing_slows_nobody(site: Site, page: Page) -> None:
     host, port = site.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as idle:
@@ -200,12 +200,11 @@ def test_a_viewer_that_reads_nothing_slows_nobody(site: Site, page: Page) -> Non
         )
         page.goto(site.url)
         read_frames(page, ".card video")
-        seen_frames(page, 20)
-        time.sleep(3)
-        rows = seen_frames(page, 60)[20:]
+        rows = seen_frames(page, 75)[25:]
         assert statistics.median(latencies(site, rows)) < 0.4
 
 
+@pytest.mark.slow
 def test_health_alarms_and_incidents_are_there_and_nothing_overflows(site: Site, page: Page, tmp_path: Path) -> None:
     shots = Path(os.environ.get("VEDETTE_SCREENSHOTS", tmp_path))
     page.goto(site.url)
@@ -241,6 +240,19 @@ def test_a_click_on_the_time_line_plays_that_moment(site: Site, page: Page, tmp_
     page.screenshot(path=shots / "player.png")
     page.keyboard.press("Escape")
     assert not page.locator("#player").is_visible()
+
+
+def test_h265_is_shown_to_a_browser_that_cannot_play_it_and_it_is_told(page: Page, tmp_path: Path) -> None:
+    clip = make_clip(tmp_path, seconds=4, fps=FPS, size=(320, 180), gop_s=1, bitrate=300_000, codec="hevc")
+    parts = server_parts(clock=SystemClock(), cameras=(CameraFacts("gate", "Gate"),))
+    feed = Feed(clip_packets(clip, "gate"), fps=FPS)
+    with serving(parts, arrivals=feed) as (port, _):
+        page.goto(f"http://127.0.0.1:{port}")
+        read_frames(page, ".card video")
+        rows = seen_frames(page, 30)
+        assert len({number for number, _ in rows if number >= 0}) > 20
+        assert "encoded anew as H.264" in page.locator(".note").inner_text()
+        assert parts.live.encoding() == 1
 
 
 def test_a_moment_without_footage_says_why(site: Site, page: Page) -> None:

@@ -26,6 +26,7 @@ _GRACE_S: Final = 3
 _BEAT_S: Final = 5.0
 _LOOK_S: Final = 0.1
 _SEND_BUFFER: Final = 1 << 19  # what waits here for a slow viewer is old by the time it is seen
+_MOST_CONNECTIONS: Final = 512
 _LARGEST_MESSAGE: Final = 4096  # from a client; there is nothing that it has to say
 
 _log = structlog.get_logger(__name__)
@@ -169,4 +170,5 @@ def _config(parts: ServerParts) -> uvicorn.Config:
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=_GRACE_S,
+        limit_concurrency=_MOST_CONNECTIONS,
     )

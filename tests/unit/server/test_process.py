@@ -3,6 +3,8 @@
 import json
 import socket
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
 
 import httpx
 import pytest
@@ -20,8 +22,9 @@ from vedette.model.health import Health
 from vedette.model.news import HealthChanged, News
 from vedette.server.parts import ServerParts
 from vedette.server.process import listening, serve
+from vedette.video.live.muxer import UNIT
 
-FMP4 = Subprotocol("vedette.fmp4")
+FMP4, UNITS = Subprotocol("vedette.fmp4"), Subprotocol("vedette.units")
 
 
 def closing_code(connection: ClientConnection) -> int | None:
@@ -96,6 +99,27 @@ def test_other_names_and_other_sites_are_refused_over_the_wire_too(parts: Server
         assert caught.value.response.status_code == 404
         with connect(events, origin=Origin(url)):
             pass
+
+
+@pytest.mark.slow
+def test_a_viewer_that_does_not_read_gets_the_newest_later_and_others_get_everything(parts: ServerParts) -> None:
+    heavy = [replace(packet, data=packet.data + bytes(100_000)) for packet in packets(range(50), fps=25, group=10)]
+    feed = Feed([replace(packet, camera="gate") for packet in heavy])
+    with serving(parts, arrivals=feed) as (port, _), socket.socket() as narrow:
+        narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 262_144)
+        narrow.connect(("127.0.0.1", port))
+        live = f"ws://127.0.0.1:{port}/api/v1/cameras/gate/live"
+        asked: dict[str, Any] = {"subprotocols": [UNITS], "compression": None, "max_queue": 2, "close_timeout": 0.2}
+        with connect(live, sock=narrow, **asked) as slow, connect(live, **asked) as quick:
+            seen = [pictures_lost(quick) for _ in range(100)]
+            assert sum(seen[2:]) == 0
+            assert any(pictures_lost(slow) > 20 for _ in range(60))
+
+
+def pictures_lost(connection: ClientConnection) -> int:
+    """How many pictures were left out before the next message."""
+    message = connection.recv(5)
+    return int(UNIT.unpack_from(message)[3]) if isinstance(message, bytes) else 0
 
 
 def test_a_client_that_talks_too_much_is_cut_off(parts: ServerParts) -> None:

@@ -14,8 +14,6 @@ from vedette.server.parts import Parts, ServerParts, Wanted
 router = APIRouter(tags=["system"])
 plain = APIRouter(tags=["system"])
 
-_DEAF_S = 30.0
-
 
 @router.get("/health", dependencies=[needs("health")])
 def health(parts: Parts) -> answers.HealthsAnswer:
@@ -56,5 +54,5 @@ def _database(parts: ServerParts) -> bool:
 
 
 def _recorder(parts: ServerParts) -> bool:
-    silent = parts.board.silent_s()
-    return silent is not None and silent < _DEAF_S
+    health = parts.board.health_of("recorder")
+    return health is not None and health.state not in {"failed", "off"}
