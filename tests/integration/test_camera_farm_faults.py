@@ -55,7 +55,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def running(clips: Path) -> Iterator[CameraFarm]:
     clip = make_clip(clips, seconds=2, fps=FPS, size=(320, 192), gop_s=0.4, bitrate=300_000)
     cameras = {"front": CameraSpec(clip), "back": CameraSpec(clip, clock_offset_s=-90.0)}
-    with CameraFarm(cameras, session_s=2.0) as farm:
+    with CameraFarm(cameras) as farm:
         yield farm
 
 
@@ -128,18 +128,24 @@ class TestConnections:
             farm.fault("front", HangUp())
             list(client.packets())
 
-    def test_a_client_that_is_not_heard_of_is_dropped(self, farm: CameraFarm) -> None:
-        with RtspClient(farm.address("front"), 10.0) as quiet, RtspClient(farm.address("front"), 10.0) as lively:
-            quiet.play()
-            lively.play()
-            began = time.monotonic()
-            for _ in quiet.packets():
-                if time.monotonic() - began > 1.0:
-                    assert lively.ask("GET_PARAMETER").status == 200
-                    break
-            list(quiet.packets())
-            assert 1.5 < time.monotonic() - began < 3.5
-            assert lively.ask("GET_PARAMETER").status == 200
+
+def test_a_client_that_is_not_heard_of_is_dropped(clips: Path) -> None:
+    clip = make_clip(clips, seconds=2, fps=FPS, size=(320, 192), gop_s=0.4, bitrate=300_000)
+    with (
+        CameraFarm({"front": CameraSpec(clip)}, session_s=1.5) as farm,
+        RtspClient(farm.address("front"), 10.0) as quiet,
+        RtspClient(farm.address("front"), 10.0) as lively,
+    ):
+        quiet.play()
+        lively.play()
+        began = time.monotonic()
+        for _ in quiet.packets():
+            if time.monotonic() - began > 0.8:
+                assert lively.ask("GET_PARAMETER").status == 200
+                break
+        list(quiet.packets())
+        assert 1.2 < time.monotonic() - began < 4.0
+        assert lively.ask("GET_PARAMETER").status == 200
 
 
 class TestAnswers:
@@ -329,16 +335,17 @@ class TestPackets:
         farm.fault("front", Slow(bytes_per_s=4_000))
         with RtspClient(farm.address("front")) as client:
             client.play()
-            began, got = time.monotonic(), 0
+            began, got, after = time.monotonic(), 0, list[int]()
             for _, packet in client.packets():
                 got += len(packet) + 4
-                if time.monotonic() - began > 2.0:
+                viewing = farm.sent("front").viewings[-1]
+                after = [i + 1 for i, (a, b) in enumerate(pairwise(viewing.number.tolist())) if b != a + 1]
+                if after or time.monotonic() - began > 15.0:
                     break
-            assert got < 4_000 * 5
-        viewing = farm.sent("front").viewings[-1]
-        assert viewing.dropped > 0
-        after = [i + 1 for i, (a, b) in enumerate(pairwise(viewing.number.tolist())) if b != a + 1]
+            # A keyframe may be on the line as a whole before it is narrow.
+            assert got < 4_000 * (time.monotonic() - began + 3.0)
         assert after
+        assert viewing.dropped > 0
         assert (viewing.picture[after] % 10 == 0).all(), "a keyframe comes first after what was left out"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 from array import array
@@ -98,7 +99,8 @@ class Feed:
         wrap = manner.conditions.get(WrapSoon)
         if wrap is not None:
             self._sequence = (1 << 16) - _PACKETS_TO_WRAP
-            self._base = (1 << 32) - round((wrap.seconds + manner.stamps.of(player.next_at_s)) * player.clip.clock)
+            now_s = player.media_s(asyncio.get_running_loop().time())
+            self._base = (1 << 32) - round((wrap.seconds + manner.stamps.of(now_s)) * player.clip.clock)
         self._packets = self._octets = 0
         self._report_due_s = 0.0
         self._chance = np.random.default_rng(1)
