@@ -39,12 +39,14 @@ def series_rows() -> list[dict[str, object]]:
     ]  # fmt: skip
 
 
-_NUMBERS: Final = "WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < {count})"
+_NUMBERS: Final = (
+    "WITH RECURSIVE numbers(n) AS (SELECT CAST(0 AS BIGINT) UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < {count})"
+)
 _AT: Final = f"({START} + n / 10 * {SEGMENT_S * NS_PER_S})"
 
 SEGMENTS_SQL: Final = (
-    "INSERT INTO codecs (id, fingerprint, name, extradata, width, height, rate, channels) "
-    "SELECT 1, {hash}, 'h264', {hash}, 1920, 1080, 0, 0 FROM (SELECT 1 AS n) AS one",
+    "INSERT INTO codecs (fingerprint, name, extradata, width, height, rate, channels) "
+    "SELECT {hash}, 'h264', {hash}, 1920, 1080, 0, 0 FROM (SELECT 1 AS n) AS one",
     "INSERT INTO segments (id, run, camera, stream, storage, path, start_utc_ns, start_stream_ns, duration_ns, "
     f"wall_ns, size, sha256, header, codec) {_NUMBERS.replace('{count}', '{segments}')} "
     f"SELECT {_AT} / 1000000 * 4194304 + n % 10 + 1, 7, 'camera-' || (n % 10), 'main', 'disk', "
