@@ -23,9 +23,9 @@ from vedette.server.parts import ServerParts
 _WORD: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _COUNTED: Final = frozenset(
     {
-        "analyzed_frames", "crashes", "damaged_packets", "deleted", "dropped", "dropped_fragments", "dropped_frames",
-        "fragments", "gaps", "inferences", "kept", "lost_packets", "packets", "reconnects", "rows_dropped", "wakes",
-        "written_bytes",
+        "analyzed_frames", "batches", "crashes", "damaged_packets", "deleted", "dropped", "dropped_fragments",
+        "dropped_frames", "failures", "fragments", "gaps", "inferences", "kept", "lost_packets", "packets", "pictures",
+        "reconnects", "rows_dropped", "wakes", "written_bytes",
     }
 )  # fmt: skip
 _LABELS: Final[Mapping[str, tuple[str, ...]]] = {

@@ -101,7 +101,7 @@ function row(id, name, line, start, end) {
     const left = Math.max(0, (Date.parse(from) - start) / (end - start));
     const right = Math.min(1, ((to === null ? end : Date.parse(to)) - start) / (end - start));
     const piece = Object.assign(make('i', '', className), {title});
-    Object.assign(piece.style, {left: `${left * 100}%`, width: `${(right - left) * 100}%`});
+    Object.assign(piece.style, {left: `min(${left * 100}%, 100% - 3px)`, width: `${(right - left) * 100}%`});
     bar.append(piece);
   };
   line.recorded.forEach(span => mark(span.start, span.end, 'recorded'));
