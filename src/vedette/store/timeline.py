@@ -56,8 +56,12 @@ def _summed(
     # An hour that begins before the time and lies partly in it counts in its first stretch.
     at = case((hours.hour_utc_ns < start, start), else_=hours.hour_utc_ns)
     bucket = ((at - start) // bucket_ns).label("bucket")
-    query = select(bucket, *sums).where(hours.camera.in_(names))
-    query = query.where(hours.hour_utc_ns > start - HOUR_NS, hours.hour_utc_ns < end)
+    lasting = hours.hour_utc_ns > start - HOUR_NS, hours.hour_utc_ns < end
+    if len(names) == 1 and bucket_ns == HOUR_NS and start % HOUR_NS == 0:
+        # Each row is a stretch: summing thousands of them one by one would take twice as long.
+        alone = select(bucket, hours.info, hours.alert, hours.alarm).where(hours.camera == names[0], *lasting)
+        return connection.execute(alone.order_by(hours.hour_utc_ns)).all()
+    query = select(bucket, *sums).where(hours.camera.in_(names), *lasting)
     return connection.execute(query.group_by(bucket).order_by(bucket)).all()
 
 
