@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks import accuracy, gating, machine, memory, speed, tracking_scores
+from benchmarks import accuracy, database, gating, kills, live, machine, memory, recording, speed, tracking_scores
 from benchmarks.clips import Runs
 from benchmarks.table import Part, Table
 
@@ -24,6 +24,10 @@ PARTS: dict[str, Callable[..., Part]] = {
     "speed": speed.measure,
     "gating": gating.measure,
     "memory": memory.measure,
+    "recording": recording.measure,
+    "kills": kills.measure,
+    "live": live.measure,
+    "database": database.measure,
 }
 HERE = Path(__file__).parent
 

@@ -7,7 +7,6 @@ import random
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -273,7 +272,7 @@ def _follow(descriptor: int) -> None:
     except OSError:
         return
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(LAST_GRACE_S)
+    threading.Event().wait(LAST_GRACE_S)
     os._exit(1)
 
 
