@@ -55,6 +55,7 @@ class Plug:
             if self._contested or own_end in self._before:
                 found.close()
             else:
+                self._before.add(own_end)
                 self._sockets.append(found)
 
     def pull(self) -> None:
