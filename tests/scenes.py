@@ -9,7 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from vedette.analytics.rules import count, dwell, heat_map, intrusion, line_crossing, loitering, occupancy, region
+from vedette.analytics.rules import (
+    count,
+    dwell,
+    heat_map,
+    intrusion,
+    line_crossing,
+    loitering,
+    occupancy,
+    region,
+    tamper,
+)
 from vedette.analytics.rules.base import RuleContext
 from vedette.analytics.ruleset import RuleSet
 from vedette.analytics.scene import Scene
@@ -23,7 +33,7 @@ from vedette.model.time import NS_PER_S, Instant
 FPS = (3, 5, 10, 25)
 SPECS: dict[str, Spec] = {
     module.SPEC.name: module.SPEC
-    for module in (count, dwell, heat_map, intrusion, line_crossing, loitering, occupancy, region)
+    for module in (count, dwell, heat_map, intrusion, line_crossing, loitering, occupancy, region, tamper)
 }
 ZONE = ((0.4, 0.2), (0.7, 0.2), (0.7, 0.9), (0.4, 0.9))
 LINE = ((0.5, 0.0), (0.5, 1.0))

@@ -12,7 +12,17 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from scenes import FPS, Film, Thing, along, events
-from vedette.analytics.rules import count, dwell, heat_map, intrusion, line_crossing, loitering, occupancy, region
+from vedette.analytics.rules import (
+    count,
+    dwell,
+    heat_map,
+    intrusion,
+    line_crossing,
+    loitering,
+    occupancy,
+    region,
+    tamper,
+)
 from vedette.analytics.rules.base import RuleContext
 from vedette.analytics.ruleset import RuleSet
 from vedette.analytics.scene import Scene
@@ -56,6 +66,7 @@ RULES = [
     Row(count.SPEC, {"of": ["leader"]}, follows=True),
     Row(dwell.SPEC, {"zone": ZONE}),
     Row(heat_map.SPEC, {"grid": [8, 4]}),
+    Row(tamper.SPEC, {"kinds": ["covered", "signal_lost"]}),
 ]
 EVERY = pytest.mark.parametrize("row", RULES, ids=lambda row: row.id)
 ON_SUBJECTS = pytest.mark.parametrize("row", [row for row in RULES if not row.follows], ids=lambda row: row.id)

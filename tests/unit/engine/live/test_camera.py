@@ -4,6 +4,7 @@ import functools
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from live_camera import UTC_NS, BrightDetector, Film, Thing, packets
@@ -11,10 +12,11 @@ from live_setup import GATE, Camera, live_rules, setup
 from vedette.engine.live.ports import LiveRule
 from vedette.model.errors import DatabaseError, DetectorError
 from vedette.model.events import RuleEvent
-from vedette.model.media import Codec, Packet
+from vedette.model.media import Codec, Image, Packet
 from vedette.model.observations import Observations
 from vedette.model.time import NS_PER_S
 from vedette.video.decode_options import DecodeOptions
+from vedette.vision.tamper import Guarded
 
 made = functools.cache(packets)
 WALK = Film(26.0, (Thing(10.2, 15.0),))
@@ -302,3 +304,29 @@ def test_what_a_person_said_of_an_incident_stays() -> None:
 def test_rules_are_known_by_their_ids() -> None:
     (rule,) = live_rules({**GATE, "severity": "alarm", "on_blind": "alarm"})
     assert (rule.id, rule.severity, rule.on_blind) == ("gate", "alarm", "alarm")
+
+
+# -- tampering ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_lost_signal_is_tampering_until_it_is_back() -> None:
+    guard = {"id": "guard", "type": "tamper", "severity": "alarm"}
+    camera = Camera(setup(guard)).see(made(QUIET)).wait(15.0)
+    (lost,) = camera.kept.events
+    assert (lost.event.kind, lost.run, lost.severity) == ("signal_lost", 1, "alarm")
+    assert lost.event.at.stream_s == pytest.approx(15.0, abs=0.6)
+    camera.see(later_run(made(QUIET), 25.0))
+    assert [event.event.kind for event in camera.kept.events] == ["signal_lost", "restored"]
+
+
+def test_a_picture_that_stands_still_is_noticed_at_rest_and_while_awake() -> None:
+    def stuck(image: Image, t: float) -> Image:
+        return np.full_like(image, 60) if 20.0 <= t < 32.0 else image
+
+    film = Film(44.0, noise=2.0, change=stuck)
+    guard = {"id": "guard", "type": "tamper"}
+    for options in (DecodeOptions(small_px=0), DecodeOptions(idle=False)):
+        camera = Camera(setup(guard, perceiver=Guarded, options=options)).see(made(film))
+        assert [event.event.kind for event in camera.kept.events] == ["frozen", "restored"]
+        assert camera.kept.events[0].event.at.stream_s == pytest.approx(21.0, abs=6.0)
+        assert camera.kept.events[-1].event.at.stream_s == pytest.approx(32.0, abs=2.1)
