@@ -23,7 +23,7 @@ from vedette.server.parts import ServerParts
 _WORD: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _COUNTED: Final = frozenset(
     {
-        "analyzed_frames", "batches", "crashes", "damaged_packets", "deleted", "dropped", "dropped_fragments",
+        "analyzed_frames", "batches", "cpu_s", "crashes", "damaged_packets", "deleted", "dropped", "dropped_fragments",
         "dropped_frames", "failures", "fragments", "gaps", "inferences", "kept", "lost_packets", "packets", "pictures",
         "reconnects", "rows_dropped", "wakes", "written_bytes",
     }

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 import structlog
 import uvicorn
 
+from vedette.engine.own import own_figures
 from vedette.model.errors import OperationError, UsageError
 from vedette.model.health import Health
 from vedette.model.media import Packet
@@ -149,6 +150,7 @@ class _Running:
                 "viewers": float(sum(live.viewers().values())),
                 "transcoding": float(live.encoding()),
                 "requests_total": float(self._server.server_state.total_requests),
+                **own_figures(),
             }
             news = HealthChanged(Health("server", "ok", self._parts.clock.utc_ns(), figures=figures))
             self._parts.board.note(news)

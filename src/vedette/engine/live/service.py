@@ -14,6 +14,7 @@ from vedette.engine.live.detector_service import DetectorService
 from vedette.engine.live.inbox import Inbox
 from vedette.engine.live.ports import CameraSetup, Publish
 from vedette.engine.live.reporting import Reporter
+from vedette.engine.own import own_figures
 from vedette.model.health import Health
 from vedette.model.media import Packet
 from vedette.model.news import GapChanged, HealthChanged, IncidentChanged, News, RunChanged
@@ -145,7 +146,7 @@ class LiveAnalysis:
         return Health("detector", "failed" if trouble else "ok", self._clock.utc_ns(), trouble, figures)
 
     def _reporter_health(self) -> Health:
-        trouble, figures = self._reporter.trouble, self._reporter.figures()
+        trouble, figures = self._reporter.trouble, {**self._reporter.figures(), **own_figures()}
         text = f"events wait in memory: {trouble}" if trouble else ""
         return Health("analyzer", "degraded" if trouble else "ok", self._clock.utc_ns(), text, figures)
 

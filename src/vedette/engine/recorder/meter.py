@@ -49,6 +49,7 @@ class Meter:
             "bits_per_s": rates[1],
             "lag_s": self._lag_ns / NS_PER_S,
             "reconnects": max(0, self.connections - 1),
+            "packets": self.packets,
         }
         age = self.age_s()
         return figures if age is None else figures | {"last_packet_age_s": age}

@@ -12,6 +12,7 @@ import structlog
 
 from vedette.engine.health import AlarmBook, HealthBook
 from vedette.engine.keeper import Keeper, KeeperOptions, Limits
+from vedette.engine.own import own_figures
 from vedette.engine.recorder.filing import Filing
 from vedette.engine.recorder.gaps import GapBook
 from vedette.engine.recorder.options import RecorderOptions, StreamSettings
@@ -139,7 +140,7 @@ class Recorder:
             stream.announce()
         self._tidings.announce()
         figures = {"streams": len(self._streams), "rows_waiting": self._rows.waiting, "deleted": self._keeper.deleted}
-        self.health.set(PART, "ok", figures=figures)
+        self.health.set(PART, "ok", figures={**figures, **own_figures()})
         self.health.beat()
 
     def stop(self) -> bool:
