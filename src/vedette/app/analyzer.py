@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from vedette.app.looking import analyzer_for, built, detector_for
+from vedette.app.looking import analyzer_for, built, detector_for, guarded
 from vedette.app.process import begin
 from vedette.config import Camera, RuleDefinition, SystemConfig
 from vedette.config.definition import canonical, rule_hash
@@ -31,7 +31,7 @@ from vedette.store.rule_versions import RuleVersion, SqlRuleVersions
 from vedette.store.tracks import SqlTracks
 from vedette.video.decode_options import DecodeOptions
 from vedette.video.decode_policy import DecodePolicy
-from vedette.vision.motion import MotionProbe
+from vedette.vision.motion import MotionProbe, one_thread_for_each_picture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +42,7 @@ _log = structlog.get_logger(__name__)
 def run(file: Path, log: str) -> int:
     """Analyse until a signal asks for the end; the exit status. Raises ConfigError, WeightsError, BusError."""
     process = begin(file, "analyzer", log)
+    one_thread_for_each_picture()
     signals, addresses = process.signals, process.addresses
     with ExitStack() as stack:
         detectors = Detectors(process.clock)
@@ -149,7 +150,8 @@ def setup_for(camera: Camera, detector: str) -> CameraSetup:
 
 def _look(camera: Camera) -> str:
     config, watch = camera.config, camera.watch
-    return json.dumps([config.view, config.analysis.fps, config.analysis.mode, watch.masks, watch.decoder])
+    analysis = config.analysis
+    return json.dumps([config.view, analysis.fps, analysis.mode, watch.masks, watch.decoder, guarded(config)])
 
 
 def _live_rule(rule: RuleDefinition, camera: Camera) -> LiveRule:

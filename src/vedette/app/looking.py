@@ -16,6 +16,7 @@ from vedette.model.masks import Masks
 from vedette.model.media import Frame
 from vedette.model.ports import Detector, Perceiver, Rule, Sight
 from vedette.vision.perception import Perception, PerceptionOptions
+from vedette.vision.tamper import Guarded
 
 _LEAST_MOVE: Final = 0.2
 _START_ABOVE: Final = 0.1
@@ -51,13 +52,20 @@ def analyzer_for(
 ) -> Analyzer:
     """The loop of one camera as configured; what `masks` cover is not looked at. `rules` stand for the configured."""
     sure = config.detector[1].min_score
-    perception = Perception(detector, PerceptionOptions(view=config.view, mode=config.analysis.mode))
+    looking: Perceiver = Perception(detector, PerceptionOptions(view=config.view, mode=config.analysis.mode))
+    if guarded(config):
+        looking = Guarded(looking)
     return Analyzer(
-        Covered(perception, masks) if masks else perception,
+        Covered(looking, masks) if masks else looking,
         Tracker(TrackerOptions(high=sure, start=min(sure + _START_ABOVE, 1.0))),
         RuleSet([built(rule, config) for rule in config.rules]) if rules is None else rules,
         scene_options(config),
     )
+
+
+def guarded(config: CameraConfig) -> bool:
+    """Whether the picture is watched for tampering: a rule asks for it, and the picture is a fixed one."""
+    return config.view != "moving" and any(rule.spec.name == "tamper" for rule in config.rules)
 
 
 def scene_options(config: CameraConfig) -> SceneOptions:
