@@ -20,10 +20,10 @@ import numpy as np
 from vedette.model.errors import SourceError, SourceLost
 from vedette.model.media import Codec, Frame, Packet, StreamInfo
 from vedette.model.time import NS_PER_S, Instant
-from vedette.simulator.cameras.nal import parameter_sets
 from vedette.simulator.live_camera import HEAD
 from vedette.simulator.scene import Scene
 from vedette.simulator.settings import Settings
+from vedette.video.mp4.parameter_sets import parameter_sets
 
 _STOP_S: Final = 2.0
 
@@ -73,7 +73,7 @@ class LiveSimStream:
             if data is None:
                 return
             if key and not codec.extradata:
-                codec = replace(codec, extradata=parameter_sets("h264", data))
+                codec = replace(codec, extradata=parameter_sets(data, "h264"))
             at = Instant(stream_ns, utc_ns)
             yield Packet(self._info.name, "main", data, at, dts_ns, key, codec, number)
             number += 1

@@ -12,7 +12,6 @@ import signal
 import struct
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -20,12 +19,12 @@ from vedette.clock import SystemClock
 from vedette.model.errors import VedetteError
 from vedette.model.media import Packet, StreamInfo
 from vedette.model.ports import Clock
-from vedette.model.time import NS_PER_S, rfc3339
+from vedette.model.time import NS_PER_S, Instant, rfc3339
 from vedette.simulator.endless import Crowd
-from vedette.simulator.packets import PacketEncoder
 from vedette.simulator.scene import Actor
 from vedette.simulator.settings import Appearance, Settings, Stage, find_scene, set_stage
 from vedette.simulator.truth import crossings, visits
+from vedette.video.encoding import PictureEncoder
 
 HEAD: Final = struct.Struct(">I?qqq")
 """Before every packet: its size, whether it is a keyframe, stream time, capture time and decoding time in ns."""
@@ -44,7 +43,7 @@ class Show:
         self._crowd = None if settings.events is not None else Crowd(scene, settings.seed, people)
         self.left_out = 0
 
-    def packets(self, encoder: PacketEncoder) -> Iterator[Packet]:
+    def packets(self, encoder: PictureEncoder) -> Iterator[Packet]:
         """Packets as they become due, for ever. Raises SourceError."""
         fps = self._stage.settings.fps
         if self._crowd is None and self._truth is not None:
@@ -57,8 +56,7 @@ class Show:
             planned, ahead = ahead, _BLOCK
             for drawn in self._stage.renderer.frames(fps, index + planned, index):
                 utc_ns = self._wait(begin_ns + round(index * NS_PER_S / fps))
-                for packet in encoder.encode(drawn.image, index / fps):
-                    yield replace(packet, at=replace(packet.at, utc_ns=utc_ns))
+                yield from encoder.encode(drawn.image, Instant(round(index * NS_PER_S / fps), utc_ns))
                 if self._truth is not None:
                     self._truth.write(index / fps, utc_ns)
                 due = int((self._clock.monotonic_ns() - begin_ns) * fps / NS_PER_S)
@@ -131,7 +129,7 @@ def _run(job: Mapping[str, Any], out: IO[bytes]) -> None:
     settings = settings_from(job["settings"])
     stage = set_stage(find_scene(job["scene"]), settings)
     info = StreamInfo(f"sim:{stage.scene.name}", *settings.size, settings.fps, live=True, codec="h264")
-    encoder = PacketEncoder(info, gop_s=job["gop_s"], prompt=True)
+    encoder = PictureEncoder(info.name, "main", *settings.size, settings.fps, gop_s=job["gop_s"], prompt=True)
     truth = TruthWriter(Path(job["truth"]), stage) if job["truth"] else None
     out.write(b"{}\n")
     out.flush()

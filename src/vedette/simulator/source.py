@@ -14,9 +14,9 @@ from vedette.model.spec import STRICT, Spec
 from vedette.model.time import NS_PER_S, Instant
 from vedette.simulator.backdrop import Light
 from vedette.simulator.live import LiveSimStream
-from vedette.simulator.packets import PacketEncoder
 from vedette.simulator.scene import Scene
 from vedette.simulator.settings import Settings, Stage, find_scene, parse_size, set_stage
+from vedette.video.encoding import PictureEncoder
 
 EPOCH_UTC_NS: Final = 1_767_225_600 * NS_PER_S
 """2026-01-01T00:00:00Z, when every simulated scene begins."""
@@ -115,9 +115,10 @@ class SimStream:
 
     def packets(self) -> Iterator[Packet]:
         """The scene as H.264, encoded on the fly. Raises SourceError when read a second time."""
-        encoder = PacketEncoder(self._info, EPOCH_UTC_NS, self._gop_s)
+        info = self._info
+        encoder = PictureEncoder(info.name, "main", info.width, info.height, info.fps, gop_s=self._gop_s)
         for frame in self.frames():
-            yield from encoder.encode(frame.image, frame.at.stream_s)
+            yield from encoder.encode(frame.image, frame.at)
         yield from encoder.flush()
 
     def frames(self, start_s: float = 0.0, end_s: float | None = None) -> Iterator[Frame]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from typing import Final, cast
 
@@ -13,6 +14,7 @@ from av.video.codeccontext import VideoCodecContext
 from vedette.model.errors import SourceError
 from vedette.model.media import Codec, Image, Packet
 from vedette.model.time import NS_PER_S, Instant
+from vedette.video.mp4.parameter_sets import parameter_sets
 from vedette.video.writer import TICKS_PER_S, configure, encoders, planes
 
 _KEPT: Final = 64
@@ -25,13 +27,25 @@ class PictureEncoder:
     camera, stream  what the packets are said to be from
     width, height   pixels; pictures of another size are scaled
     fps             frames a second that are expected
+    gop_s           seconds from keyframe to keyframe
+    prompt          every picture's packet comes at once, at the price of one thread instead of two
     Raises SourceError where this FFmpeg cannot encode that.
     """
 
-    def __init__(self, camera: str, stream: str, width: int, height: int, fps: float) -> None:
+    def __init__(
+        self,
+        camera: str,
+        stream: str,
+        width: int,
+        height: int,
+        fps: float,
+        *,
+        gop_s: float = 2.0,
+        prompt: bool = False,
+    ) -> None:
         self._camera, self._stream = camera, stream
         self._size = (width, height)
-        self._context = self._open(fps or 25.0)
+        self._context = self._open(fps or 25.0, gop_s, prompt=prompt)
         self._codec = Codec("h264", b"", width + width % 2, height + height % 2)
         self._instants: dict[int, Instant] = {}
         self._last_pts: int | None = None
@@ -55,14 +69,15 @@ class PictureEncoder:
         """What the encoder still held back."""
         yield from self._packets(None)
 
-    def _open(self, fps: float) -> VideoCodecContext:
+    def _open(self, fps: float, gop_s: float, *, prompt: bool) -> VideoCodecContext:
+        own = {"g": str(max(1, round(fps * gop_s))), **({"threads": "1"} if prompt else {})}
         reason = "none is installed"
         for name, options in encoders():
             if name == "mpeg4":
                 continue
             try:
                 context = cast(VideoCodecContext, av.CodecContext.create(name, "w"))
-                context.options = options
+                context.options = {**options, **own}
                 configure(context, *self._size, Fraction(fps).limit_denominator(1001))
             except (av.error.FFmpegError, ValueError) as error:
                 reason = str(error)
@@ -78,9 +93,11 @@ class PictureEncoder:
         for packet in coded:
             pts = packet.pts or 0
             dts = pts if packet.dts is None else packet.dts
-            at = self._instants.pop(pts, None) or Instant(0, 0)
+            at, data = self._instants.pop(pts, None) or Instant(0, 0), bytes(packet)
+            if packet.is_keyframe and not self._codec.extradata:
+                self._codec = replace(self._codec, extradata=parameter_sets(data, "h264"))
             yield Packet(
-                camera=self._camera, stream=self._stream, data=bytes(packet), at=at,
+                camera=self._camera, stream=self._stream, data=data, at=at,
                 dts_ns=at.stream_ns + round((dts - pts) * NS_PER_S / TICKS_PER_S), key=packet.is_keyframe,
                 codec=self._codec, number=self._number,
             )  # fmt: skip

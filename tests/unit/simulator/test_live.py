@@ -12,9 +12,9 @@ from vedette.model.errors import ConfigError, SourceError, SourceLost
 from vedette.model.media import StreamInfo
 from vedette.simulator.live import LiveSimStream, plain
 from vedette.simulator.live_camera import Show, TruthWriter, settings_from
-from vedette.simulator.packets import PacketEncoder
 from vedette.simulator.settings import Appearance, Settings, find_scene, set_stage
 from vedette.simulator.source import SimOptions, SimSource, build
+from vedette.video.encoding import PictureEncoder
 
 SMALL = Settings(size=(192, 108), fps=10.0, people=8)
 ADDRESS = "sim:fence-line?live=true&size=192x108&fps=10&people=8&gop_s=0.5"
@@ -115,7 +115,7 @@ def test_a_slow_machine_leaves_frames_out_and_does_not_fall_behind(tmp_path: Pat
     began_ns = 0
     truth = TruthWriter(tmp_path / "truth.jsonl", stage)
     show = Show(stage, clock, truth)
-    encoder = PacketEncoder(StreamInfo("x", *SMALL.size, SMALL.fps), prompt=True)
+    encoder = PictureEncoder("x", "main", *SMALL.size, SMALL.fps, prompt=True)
     seen = []
     for packet in islice(show.packets(encoder), 150):
         behind_s = (clock.utc_ns() - packet.at.utc_ns) / 1e9
@@ -138,7 +138,7 @@ def test_events_of_a_live_scene_come_once(tmp_path: Path) -> None:
     settings = Settings(size=(192, 108), fps=5.0, events=(Appearance(2.0, "drive"),))
     stage = set_stage(find_scene("fence-line"), settings)
     truth = TruthWriter(tmp_path / "truth.jsonl", stage)
-    encoder = PacketEncoder(StreamInfo("x", *settings.size, settings.fps), prompt=True)
+    encoder = PictureEncoder("x", "main", *settings.size, settings.fps, prompt=True)
     for _ in islice(Show(stage, SimulatedClock(), truth).packets(encoder), 60):
         pass
     rows = [json.loads(line) for line in (tmp_path / "truth.jsonl").read_text().splitlines()]

@@ -13,7 +13,7 @@ import numpy as np
 
 from vedette.model.errors import SourceError
 from vedette.model.media import Codec
-from vedette.simulator.cameras.nal import parameter_sets
+from vedette.video.mp4.parameter_sets import parameter_sets
 
 _FILTERS: Final = {"h264": "h264_mp4toannexb", "hevc": "hevc_mp4toannexb"}
 _VIDEO: Final = ("h264", "hevc", "mjpeg")
@@ -136,7 +136,7 @@ def _parameter_sets(name: str, first: bytes, extra: bytes) -> bytes:
     if name == "mjpeg":
         return b""
     for data in (first, extra):
-        found = parameter_sets(name, data)
+        found = parameter_sets(data, name)
         if found:
             return found
     raise SourceError(f"a {name} clip needs its parameter sets in the first keyframe: encode it again")

@@ -33,11 +33,6 @@ def is_parameter_set(codec: str, unit: bytes) -> bool:
     return kind(codec, unit) in (_H264_SETS if codec == "h264" else _HEVC_SETS)
 
 
-def parameter_sets(codec: str, data: bytes) -> bytes:
-    """Those of an access unit, in Annex B form; nothing where it has none."""
-    return b"".join(b"\0\0\0\1" + unit for unit in split(data) if is_parameter_set(codec, unit))
-
-
 def is_delimiter(codec: str, unit: bytes) -> bool:
     """Whether `unit` only marks where a picture begins, which RTP says anyway."""
     return kind(codec, unit) == (_H264_DELIMITER if codec == "h264" else _HEVC_DELIMITER)
