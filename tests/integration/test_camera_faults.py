@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from vedette.clock import SystemClock
-from vedette.model.errors import SourceError, SourceLost
+from vedette.model.errors import SourceDenied, SourceError, SourceLost
 from vedette.model.media import Packet
 from vedette.simulator.cameras import CameraFarm, CameraSpec, make_clip, make_sound
 from vedette.simulator.cameras.faults import (
@@ -242,14 +242,14 @@ class TestAtTheDoor:
         options = RtspOptions(transport="udp")
         with CameraFarm({"a": CameraSpec(clips.plain)}, login=LOGIN) as farm:
             opened(farm, "a", options).close()
-            with pytest.raises(SourceError, match="refuses the login"):
+            with pytest.raises(SourceDenied, match="refuses the login"):
                 RtspSource(farm.address("a", login="guard:wrong"), options, SystemClock()).open()
-            with pytest.raises(SourceError, match="asks for a login"):
+            with pytest.raises(SourceDenied, match="asks for a login"):
                 RtspSource(farm.address("a", login=False), options, SystemClock()).open()
 
     def test_password_in_clear_only_when_told(self, clips: Clips) -> None:
         with CameraFarm({"a": CameraSpec(clips.plain)}, login=LOGIN, authentication="basic") as farm:
-            with pytest.raises(SourceError, match=r"wants the password in clear \(basic\).*allow_basic"):
+            with pytest.raises(SourceDenied, match=r"wants the password in clear \(basic\).*allow_basic"):
                 opened(farm, "a")
             opened(farm, "a", RtspOptions(allow_basic=True)).close()
 
@@ -355,6 +355,7 @@ class TestKeyframes:
             (320, 240), (640, 480),
         ]  # fmt: skip
 
+    @pytest.mark.slow
     def test_packets_before_the_first_keyframe_come_as_they_are(self, cameras: CameraFarm) -> None:
         cameras.fault("plain", NoKeyframes())
         stream = opened(cameras, "plain", RtspOptions(connect_s=8.0))

@@ -91,12 +91,8 @@ class Stamper:
         self.step = max(1, round(1 / (time_base_s * (fps or 25.0)))) if time_base_s else 1
         self._last: int | None = None
 
-    def stamps(self, packet: Stamped) -> tuple[int, int]:
-        """`(pts, dts)` of the next packet in decoding order."""
-        return self.given(packet.pts, packet.dts)
-
     def given(self, pts: int | None, dts: int | None) -> tuple[int, int]:
-        """`(pts, dts)` of the next packet, of what it says."""
+        """`(pts, dts)` of the next packet in decoding order, for what it says itself."""
         if dts is None:
             dts = self._guess(pts)
         self._last = dts

@@ -11,12 +11,12 @@ import socket
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
-from vedette.model.errors import SourceError
+from vedette.model.errors import SourceDenied, SourceError
 from vedette.model.ports import Clock
 from vedette.model.time import NS_PER_S
 from vedette.video.sources.address import redact
 from vedette.video.sources.login import login_of, unchecked_encryption
-from vedette.video.sources.opening import refusal
+from vedette.video.sources.opening import NO_LOGIN, refused
 
 LEAST_BYTES: Final = 1000
 """What has to come in every `stall_s`: whoever sends less sends no pictures."""
@@ -95,12 +95,12 @@ class HttpBody:
             self.release()
             answer = self._ask(target, login.answer(offers, "GET", target))
         if answer.status == 401 and login is None:
-            raise SourceError("asks for a login: write user:password@ before the host")
+            raise SourceDenied(NO_LOGIN)
         if 300 <= answer.status < 400:
             elsewhere = redact(answer.headers.get("Location") or "an address it does not name")[:200]
             raise SourceError(f"sends us on to {elsewhere}: if that is right, make it the address of the camera")
         if answer.status != 200:
-            raise SourceError(refusal(answer.status))
+            raise refused(answer.status)
 
     def _ask(self, target: str, authorization: str) -> http.client.HTTPResponse:
         headers = {"User-Agent": "Vedette", "Accept": "*/*"}

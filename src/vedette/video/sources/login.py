@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from vedette.model.errors import SourceError
+from vedette.model.errors import SourceDenied
 
 _FIELD: Final = re.compile(r'([a-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))', re.IGNORECASE)
 _SCHEME: Final = re.compile(r"\s*(basic|digest)\b", re.IGNORECASE)
@@ -32,17 +32,17 @@ class Login:
     allow_basic: bool
 
     def answer(self, offers: Sequence[str], method: str, target: str) -> str:
-        """The Authorization header for the WWW-Authenticate headers `offers`. Raises SourceError where none will do."""
+        """The Authorization header for the WWW-Authenticate headers `offers`. Raises SourceDenied where none does."""
         digests = [_fields(offer) for offer in offers if _scheme(offer) == "digest"]
         usable = [fields for fields in digests if fields.get("algorithm", "MD5").upper() in ("MD5", "MD5-SESS")]
         if usable:
             return self._digest(usable[0], method, target)
         if digests:
-            raise SourceError("asks for a login by another digest than MD5, which FFmpeg does not know: offer MD5 too")
+            raise SourceDenied("asks for a login by another digest than MD5, which FFmpeg does not know: offer MD5 too")
         if not any(_scheme(offer) == "basic" for offer in offers):
-            raise SourceError("asks for a login of a kind that is not known: set it to digest in the camera")
+            raise SourceDenied("asks for a login of a kind that is not known: set it to digest in the camera")
         if not self.encrypted and not self.allow_basic:
-            raise SourceError(
+            raise SourceDenied(
                 "wants the password in clear (basic), which everybody on the network can read: set the camera to digest"
                 " or to encryption, or else allow it with the option allow_basic"
             )

@@ -16,7 +16,7 @@ from vedette.model.time import NS_PER_S
 from vedette.video.sources.address import network_address, redact
 from vedette.video.sources.http_body import HttpBody
 from vedette.video.sources.live import LiveStream, Unplug
-from vedette.video.sources.opening import Failure, check_waits, timed_out, unusable, why
+from vedette.video.sources.opening import Failure, check_waits, failed, named, timed_out, unusable
 from vedette.video.sources.plug import Plug
 
 PROTOCOLS: Final = {
@@ -75,11 +75,11 @@ class NetSource:
         try:
             container, plug = self._over_http() if self._scheme.startswith("http") else self._by_ffmpeg()
         except SourceError as error:
-            raise SourceError(f"{shown} {error}") from None
+            raise named(shown, error) from None
         except av.error.ProtocolNotFoundError:
             raise SourceError(f"{shown} {_lacks(self._scheme)}") from None
         except (av.FFmpegError, OSError) as error:
-            raise SourceError(f"{shown} {self._why(error, self._clock.monotonic_ns() - began_ns)}") from None
+            raise named(shown, self._why(error, self._clock.monotonic_ns() - began_ns)) from None
         fault = unusable(container)
         if fault:
             container.close()
@@ -118,10 +118,10 @@ class NetSource:
         options = {"protocol_whitelist": PROTOCOLS[self._scheme], "format_whitelist": CONTAINERS}
         return av.open(body, "r", container_options=options, buffer_size=BUFFER, metadata_errors="replace")
 
-    def _why(self, error: Failure, waited_ns: int) -> str:
+    def _why(self, error: Failure, waited_ns: int) -> SourceError:
         if timed_out(error) or waited_ns >= self._options.connect_s * NS_PER_S:
-            return f"did not answer within {self._options.connect_s:g} s: check address, port and network"
-        return why(error, redact(self._host), {})
+            return SourceError(f"did not answer within {self._options.connect_s:g} s: check address, port and network")
+        return failed(error, redact(self._host), {})
 
 
 def _lacks(scheme: str) -> str:

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 import av
 from av.container import InputContainer
 
+from vedette.model.errors import SourceDenied, SourceError
 from vedette.video.decoding import decodable
 
 NO_VIDEO: Final = "has no video stream: check the path, this one may be for sound or events only"
@@ -25,8 +26,20 @@ _REFUSALS: Final = {
 }
 
 
-def refusal(status: int) -> str:
-    """What to say of an answer with a status of 400 and more."""
+NO_LOGIN: Final = "asks for a login: write user:password@ before the host"
+
+
+def refused(status: int) -> SourceError:
+    """The error for an answer with a status of 400 and more."""
+    return (SourceDenied if status in _DENIED else SourceError)(_words(status))
+
+
+def named(shown: str, error: SourceError) -> SourceError:
+    """`error` with the address before it, fit to be shown."""
+    return type(error)(f"{shown} {error}")
+
+
+def _words(status: int) -> str:
     return _REFUSALS.get(status) or (
         "does not give this stream in this way: check the path and try the other transport"
         if status < 500
@@ -35,11 +48,9 @@ def refusal(status: int) -> str:
 
 
 _FAULTS: Final[tuple[tuple[type[Exception], str], ...]] = (
-    (av.error.HTTPUnauthorizedError, refusal(401)),
-    (av.error.HTTPForbiddenError, refusal(403)),
-    (av.error.HTTPNotFoundError, refusal(404)),
-    (av.error.HTTPClientError, refusal(400)),
-    (av.error.HTTPServerError, refusal(500)),
+    (av.error.HTTPNotFoundError, _words(404)),
+    (av.error.HTTPClientError, _words(400)),
+    (av.error.HTTPServerError, _words(500)),
     (ConnectionRefusedError, "refuses the connection: check the port and that streaming is switched on in the camera"),
     (av.error.InvalidDataError, "answers, but not with a stream that makes sense: check the port and the path"),
     (ConnectionError, _HUNG_UP),
@@ -48,21 +59,24 @@ _FAULTS: Final[tuple[tuple[type[Exception], str], ...]] = (
 )
 
 
+_DENIED: Final = (401, 403)
 Failure: TypeAlias = OSError | av.FFmpegError
 
 
-def why(error: Failure, host: str, known: Mapping[type[Exception], str]) -> str:
-    """Why a connection failed, and what to do.
+def failed(error: Failure, host: str, known: Mapping[type[Exception], str]) -> SourceError:
+    """The error for a connection that failed: why, and what to do.
 
     known  what to say of errors that mean something particular here
     """
+    if isinstance(error, (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)):
+        return refused(401 if isinstance(error, av.error.HTTPUnauthorizedError) else 403)
     for kind, words in (*known.items(), *_FAULTS):
         if isinstance(error, kind):
-            return words
+            return SourceError(words)
     if isinstance(error, socket.gaierror):
-        return f"cannot be found: the host name '{host}' is not known, check it or use the IP address"
+        return SourceError(f"cannot be found: the host name '{host}' is not known, check it or use the IP address")
     words = f"cannot be read ({error.strerror or error}): check address, port and transport"
-    return _UNREACHABLE.get(error.errno or 0, words)
+    return SourceError(_UNREACHABLE.get(error.errno or 0, words))
 
 
 def timed_out(error: Failure) -> bool:

@@ -11,13 +11,23 @@ from urllib.parse import urlsplit
 import av
 from av.container import InputContainer
 
-from vedette.model.errors import SourceError
+from vedette.model.errors import SourceDenied, SourceError
 from vedette.model.ports import Clock
 from vedette.model.spec import STRICT, Spec
 from vedette.model.time import NS_PER_S
 from vedette.video.sources.address import network_address, redact
 from vedette.video.sources.live import LiveStream
-from vedette.video.sources.opening import NO_VIDEO, Failure, check_waits, refusal, timed_out, unusable, why
+from vedette.video.sources.opening import (
+    NO_LOGIN,
+    NO_VIDEO,
+    Failure,
+    check_waits,
+    failed,
+    named,
+    refused,
+    timed_out,
+    unusable,
+)
 from vedette.video.sources.plug import Plug
 from vedette.video.sources.rtsp_greeting import PORTS, Greeter
 
@@ -72,9 +82,9 @@ class RtspSource:
             with plug:
                 container = self._connect()
         except SourceError as error:
-            raise SourceError(f"{shown} {error}") from None
+            raise named(shown, error) from None
         except (av.FFmpegError, OSError) as error:
-            raise SourceError(f"{shown} {self._why(error, self._clock.monotonic_ns() - began_ns)}") from None
+            raise named(shown, self._why(error, self._clock.monotonic_ns() - began_ns)) from None
         fault = unusable(container)
         if fault:
             container.close()
@@ -88,9 +98,9 @@ class RtspSource:
         options = self._options
         answer = Greeter(self._address, self._clock, options.connect_s, allow_basic=options.allow_basic).describe()
         if answer.status == 401 and "@" not in self._address:
-            raise SourceError("asks for a login: write user:password@ before the host")
+            raise SourceDenied(NO_LOGIN)
         if answer.status >= 400:
-            raise SourceError(refusal(answer.status))
+            raise refused(answer.status)
         if answer.status == 200 and not re.search(rb"^m=video ", answer.body, re.MULTILINE):
             raise SourceError(NO_VIDEO)
 
@@ -106,13 +116,14 @@ class RtspSource:
             self._address, format="rtsp", container_options=options, timeout=waits, metadata_errors="replace"
         )
 
-    def _why(self, error: Failure, waited_ns: int) -> str:
-        if timed_out(error) or waited_ns >= self._options.connect_s * NS_PER_S:
-            return f"did not answer within {self._options.connect_s:g} s: check address, port and network"
+    def _why(self, error: Failure, waited_ns: int) -> SourceError:
+        options = self._options
+        if timed_out(error) or waited_ns >= options.connect_s * NS_PER_S:
+            return SourceError(f"did not answer within {options.connect_s:g} s: check address, port and network")
         if error.errno == errno.EPROTONOSUPPORT:
-            other = "udp" if self._options.transport == "tcp" else "tcp"
-            return f"does not send by {self._options.transport}: set the option transport to {other}"
-        return why(error, redact(self._host), _FAULTS)
+            other = "udp" if options.transport == "tcp" else "tcp"
+            return SourceError(f"does not send by {options.transport}: set the option transport to {other}")
+        return failed(error, redact(self._host), _FAULTS)
 
 
 _FAULTS: Final[dict[type[Exception], str]] = {

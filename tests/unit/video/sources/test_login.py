@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from vedette.model.errors import SourceError
+from vedette.model.errors import SourceDenied
 from vedette.video.sources.login import Login, login_of
 
 PLAIN = Login("Mufasa", "Circle Of Life", encrypted=False, allow_basic=False)
@@ -46,7 +46,7 @@ def test_password_never_stands_in_it() -> None:
 
 @pytest.mark.parametrize("offers", [[BASIC], ["basic realm=x"], [BASIC, "Negotiate"]])
 def test_basic_is_refused_in_clear(offers: list[str]) -> None:
-    with pytest.raises(SourceError, match="wants the password in clear"):
+    with pytest.raises(SourceDenied, match="wants the password in clear"):
         PLAIN.answer(offers, "GET", "/")
 
 
@@ -58,14 +58,14 @@ def test_basic_where_nobody_reads_it_or_somebody_allowed_it(encrypted: bool, all
 
 @pytest.mark.parametrize("offers", [[], ["Negotiate"], ["Bearer x"], [""]])
 def test_logins_of_other_kinds(offers: list[str]) -> None:
-    with pytest.raises(SourceError, match="not known"):
+    with pytest.raises(SourceDenied, match="not known"):
         PLAIN.answer(offers, "GET", "/")
 
 
 def test_of_several_digests_the_one_that_ffmpeg_knows_too() -> None:
     made = fields(PLAIN.answer(['Digest realm="r", nonce="1", algorithm=SHA-256', DIGEST], "GET", "/"))
     assert made["nonce"] == "dcd98b"
-    with pytest.raises(SourceError, match="another digest"):
+    with pytest.raises(SourceDenied, match="another digest"):
         PLAIN.answer(['Digest realm="r", nonce="1", algorithm=SHA-256'], "GET", "/")
 
 
