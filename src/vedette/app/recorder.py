@@ -31,7 +31,6 @@ from vedette.store.database import Database
 from vedette.store.ledger import SqlLedger
 from vedette.store.retention import SqlRetention
 from vedette.store.troubles import SqlAlarms
-from vedette.video.masking import MaskedSource
 from vedette.video.recording.disk import DiskFiles
 from vedette.video.recording.recovery import Recovered, recover, recover_storage
 
@@ -168,7 +167,11 @@ def streams_of(camera: Camera, clock: Clock) -> list[StreamSettings]:
 def _source(camera: Camera, stream: str, clock: Clock) -> Source:
     address = camera.streams[stream]
     source = source_for(address, _options(camera, address), clock)
-    return MaskedSource(source, Masks(camera.watch.masks)) if camera.watch.record.masked else source
+    if not camera.watch.record.masked:
+        return source
+    from vedette.video.masking import MaskedSource  # noqa: PLC0415 - loads what decodes and draws
+
+    return MaskedSource(source, Masks(camera.watch.masks))
 
 
 def _options(camera: Camera, address: str) -> dict[str, object]:

@@ -12,10 +12,10 @@ from sqlalchemy import Connection
 
 from vedette.model.errors import DatabaseBusy, DatabaseError
 from vedette.model.ports import Clock
-from vedette.store import upgrading
 from vedette.store.connecting import WRITING, Address, Role, address, engine, make_file
 from vedette.store.failures import DatabaseDamaged, mapped
 from vedette.store.file_lock import file_lock
+from vedette.store.form import is_current
 from vedette.store.rescue import backup, problems_of, rescue
 
 __all__ = ["Database", "DatabaseDamaged", "Role", "rescue"]
@@ -159,6 +159,9 @@ def _prepare(where: Address, role: Role, clock: Clock, busy_timeout_s: float) ->
 def _upgrade(where: Address, role: Role, busy_timeout_s: float) -> None:
     made = engine(where, role, busy_timeout_s, upgrading=True)
     try:
-        upgrading.upgrade(made, where.name)
+        if not is_current(made):
+            from vedette.store.upgrading import upgrade  # noqa: PLC0415 - loads Alembic
+
+            upgrade(made, where.name)
     finally:
         made.dispose()

@@ -14,7 +14,6 @@ from vedette.model.labels import COCO
 from vedette.model.spec import STRICT, Spec
 from vedette.vision.detectors.decoders import DECODERS
 from vedette.vision.detectors.network import SAME_IOU, Engine, Labels, NetworkDetector, Recipe, usable_cores
-from vedette.vision.detectors.onnx_runtime import OnnxRuntimeEngine
 from vedette.vision.detectors.openvino_engine import OpenVinoEngine
 from vedette.vision.detectors.preprocess import Colour, InputForm, Layout, Resize
 
@@ -145,6 +144,8 @@ def build(options: OnnxOptions) -> NetworkDetector:
     if options.engine == "openvino":
         engine = OpenVinoEngine(data, title, threads=threads)
     else:
+        from vedette.vision.detectors.onnx_runtime import OnnxRuntimeEngine  # noqa: PLC0415 - heavy
+
         engine = OnnxRuntimeEngine(data, title, threads_each=options.threads_each)
     decoder = DECODERS[options.decoder]
     recipe = Recipe(

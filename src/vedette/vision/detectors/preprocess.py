@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -93,6 +92,8 @@ def check(image: Image) -> None:
 
 def prepare(image: Image, form: InputForm) -> tuple[Tensor, Placement]:
     """The network's input for one picture, batch dimension included, and where the picture lies on it."""
+    import cv2  # noqa: PLC0415 - whoever only reads options needs none of it
+
     where = place(image.shape[1], image.shape[0], form)
     # Linear also when scaling down: it is what the networks were trained with, and averaging costs 2 ms for 720p.
     small = cv2.resize(image, (where.width, where.height), interpolation=cv2.INTER_LINEAR)

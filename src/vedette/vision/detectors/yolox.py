@@ -10,7 +10,6 @@ from vedette.model.spec import STRICT, Spec
 from vedette.vision import weights
 from vedette.vision.detectors.decoders import DECODERS
 from vedette.vision.detectors.network import SAME_IOU, Engine, Labels, NetworkDetector, Recipe, usable_cores
-from vedette.vision.detectors.onnx_runtime import OnnxRuntimeEngine
 from vedette.vision.detectors.onnx_shape import free_size
 from vedette.vision.detectors.openvino_engine import OpenVinoEngine
 from vedette.vision.detectors.preprocess import InputForm
@@ -63,6 +62,8 @@ def build(options: YoloxNanoOptions) -> NetworkDetector:
     if options.engine == "openvino":
         engine = OpenVinoEngine(model, NAME, threads=threads)
     else:
+        from vedette.vision.detectors.onnx_runtime import OnnxRuntimeEngine  # noqa: PLC0415 - heavy
+
         engine = OnnxRuntimeEngine(model, NAME)
     recipe = Recipe(
         model=NAME,
