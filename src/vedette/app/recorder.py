@@ -12,6 +12,7 @@ from pathlib import Path
 
 import structlog
 
+from vedette.app.database_care import cared_for
 from vedette.app.formats import Mp4Format
 from vedette.app.process import Process, begin
 from vedette.app.storages import limits_of, open_storages
@@ -29,6 +30,7 @@ from vedette.plugins import get, source_for, source_name
 from vedette.store.cameras import SqlCameras
 from vedette.store.database import Database
 from vedette.store.ledger import SqlLedger
+from vedette.store.mending import mend
 from vedette.store.retention import SqlRetention
 from vedette.store.troubles import SqlAlarms
 from vedette.video.recording.disk import DiskFiles
@@ -47,7 +49,11 @@ def run(file: Path, log: str) -> int:
             _claim(files, stack)
         database = Database.later(process.config.database, clock=process.clock, role="recorder")
         stack.callback(database.close)
-        recorder = _recorder(process, storages, database, stack)
+        told: list[str] = []
+        recorder = _recorder(process, storages, database, stack, told)
+        stack.enter_context(
+            cared_for(database, process.clock, recorder, partial(_note, process, storages, database), told)
+        )
         hearing = Subscriber([process.addresses.analyzer])
         stack.callback(hearing.close)
         well = run_recorder(recorder, partial(_wanted, process, storages, database), hearing, process.signals)
@@ -62,12 +68,22 @@ def _claim(files: DiskFiles, stack: ExitStack) -> None:
     stack.callback(files.release)
 
 
-def _recorder(process: Process, storages: Sequence[DiskFiles], database: Database, stack: ExitStack) -> Recorder:
+def _note(process: Process, storages: Sequence[DiskFiles], database: Database) -> None:
+    """Write down what the configuration says, in a database that was replaced."""
+    for files in storages:
+        SqlLedger(database).put_storage(files.storage)
+    SqlCameras(database).put({camera.id: camera.name for camera in process.config.cameras})
+
+
+def _recorder(
+    process: Process, storages: Sequence[DiskFiles], database: Database, stack: ExitStack, told: list[str]
+) -> Recorder:
     bus = Publisher(process.addresses.recorder)
     stack.callback(bus.close)
     ledger, clock, node = SqlLedger(database), process.clock, platform.node()
     past, alarms = None, []
     try:
+        mend(database, told.append)
         for files in storages:
             ledger.put_storage(files.storage)
         alarms = list(SqlAlarms(database).open())

@@ -114,4 +114,6 @@ def _sqlite(url: URL, role: Role, busy_timeout_s: float, *, upgrading: bool) -> 
 
 def make_file(path: Path) -> None:
     """An empty file that only its owner may read, unless there is one. Raises OSError."""
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    # One that is there is left alone: closing it would take away the locks that this process holds on it elsewhere.
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))

@@ -24,7 +24,11 @@ BUSY_TIMEOUT_S: Final = 5.0
 
 
 class Database:
-    """Connections to one database. All methods may be called from any thread."""
+    """Connections to one database. All methods may be called from any thread.
+
+    generation  how many different files it has led to so far: 1 once it was opened, more when it was replaced meanwhile
+    damaged     what was asked of the present file failed because it is damaged, or has vanished
+    """
 
     def __init__(self, where: Address, role: Role, clock: Clock, busy_timeout_s: float) -> None:
         self._where, self._role = where, role
@@ -33,6 +37,8 @@ class Database:
         self._preparing = threading.Lock()
         self._ready = False
         self._file: tuple[int, int] | None = None
+        self.generation = 0
+        self.damaged = False
         # SQLite has one writer at a time; threads that wait here are served sooner than those that poll its file.
         self._turn = threading.Lock()
         self.clock = clock
@@ -46,7 +52,7 @@ class Database:
         Raises DatabaseError (also for one that a newer program wrote), DatabaseBusy, DatabaseDamaged.
         """
         database = cls.later(url, clock=clock, role=role, busy_timeout_s=busy_timeout_s)
-        with mapped(database.name):
+        with database._judged():
             database._prepare()
         return database
 
@@ -70,20 +76,24 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database. Raises DatabaseError."""
-        with mapped(self.name), self._connected() as connection, connection.begin():
+        with self._judged(), self._connected() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that is committed at the end, or rolled back when something is raised. Raises DatabaseError."""
-        with mapped(self.name), self._my_turn(), self._connected() as connection:
+        with self._judged(), self._my_turn(), self._connected() as connection:
             connection.execution_options(**{WRITING: True})
             with connection.begin():
                 yield connection
 
     def _connected(self) -> Connection:
         """A connection to the file that is there now: one that was rescued by somebody is another file than before."""
-        if not self._ready or self._file != _identity(self.path):
+        here = _identity(self.path)
+        if self._ready and here is None and self.path is not None:
+            # Whoever made a new one would hide that all is lost: that is for those to decide who can fill it again.
+            raise DatabaseDamaged(f"the database {self.name} has vanished; restore its backup")
+        if not self._ready or self._file != here:
             self._prepare()
         return self._engine.connect()
 
@@ -94,6 +104,26 @@ class Database:
             self._engine.dispose()
             _prepare(self._where, self._role, self.clock, self._busy_timeout_s)
             self._file, self._ready = _identity(self.path), True
+            self.generation += 1
+            self.damaged = False
+
+    @contextmanager
+    def _judged(self) -> Iterator[None]:
+        """Map what is raised, and remember that the file is damaged."""
+        try:
+            with mapped(self.name):
+                yield
+        except DatabaseDamaged:
+            self.damaged = True
+            raise
+
+    def reopen(self) -> None:
+        """Let go of every connection and connect anew, to a new file where there is none. Raises DatabaseError."""
+        self._engine.dispose()
+        with self._preparing:
+            self._ready = False
+        with self._judged():
+            self._prepare()
 
     @contextmanager
     def _my_turn(self) -> Iterator[None]:
@@ -114,7 +144,7 @@ class Database:
 
         PostgreSQL keeps its own house: there it is only asked whether it answers.
         """
-        with mapped(self.name), self._connected() as connection:
+        with self._judged(), self._connected() as connection:
             return problems_of(connection, quick=quick)
 
     def backup(self, path: Path) -> None:
@@ -124,7 +154,7 @@ class Database:
         """
         if self.path is None:
             raise DatabaseError("PostgreSQL is backed up by its own tools: see pg_dump")
-        with mapped(self.name):
+        with self._judged():
             backup(self.path, path, self._busy_timeout_s)
 
     def close(self) -> None:

@@ -27,6 +27,12 @@ class GapBook:
         with self._lock:
             return self._open
 
+    def write_again(self) -> None:
+        """Write the gap that lasts down once more."""
+        with self._lock:
+            if self._open is not None:
+                self._put(self._open)
+
     def recording(self, utc_ns: int) -> None:
         """Recording goes on with what was captured at `utc_ns`: the gap, if there is one, ended."""
         with self._lock:

@@ -143,6 +143,21 @@ class Recorder:
         self.health.set(PART, "ok", figures={**figures, **own_figures()})
         self.health.beat()
 
+    def write_again(self) -> None:
+        """Write down anew how everything stands, and give every file its row: for a database that was replaced.
+
+        From any thread. Raises StorageError, DatabaseError.
+        """
+        for stream in list(self._streams.values()):
+            stream.write_again()
+        for gaps in list(self._gaps.values()):
+            gaps.write_again()
+        for alarm in self.alarms.now().values():
+            self._rows.alarm(alarm)
+        for shelf in self._storages.shelves:
+            if shelf.state != "lost":
+                self._returned(shelf.files)
+
     def stop(self) -> bool:
         """End everything in order: connections, files, rows. Whether nothing was left undone."""
         self.health.set(PART, "off")

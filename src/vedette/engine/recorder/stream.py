@@ -130,6 +130,12 @@ class StreamRecorder:
         """An event happened at the camera."""
         self._gate.trigger(utc_ns)
 
+    def write_again(self) -> None:
+        """Write the present run down once more."""
+        run = self._run
+        if run is not None:
+            self._parts.rows.begin_run(run)
+
     def announce(self) -> None:
         """Tell of the present run again, for those who came later."""
         run, codec = self._run, self._codec
