@@ -118,7 +118,7 @@ def test_only_the_clock_asks_for_the_time() -> None:
     """Except a live source that nobody handed a clock: rooms on one floor do not know each other."""
     asking = re.compile(r"\btime\.(time|monotonic|time_ns|monotonic_ns|sleep)\(|datetime\.now\(|datetime\.utcnow\(")
     found = [path for path in SOURCE.rglob("*.py") if asking.search(path.read_text(encoding="utf-8"))]
-    assert {path.name for path in found} <= {"clock.py", "live.py"}
+    assert {path.name for path in found} <= {"clock.py"}
 
 
 @pytest.mark.parametrize("name", ["ports.py", "recording_ports.py"])
