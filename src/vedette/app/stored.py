@@ -14,7 +14,7 @@ from vedette.app.looking import built, scene_options
 from vedette.app.storages import KnownStorages
 from vedette.clock import SystemClock
 from vedette.config import CameraConfig, SystemConfig
-from vedette.model.errors import OutputError, StorageError
+from vedette.model.errors import OutputError, StorageError, UsageError
 from vedette.model.events import RuleEvent
 from vedette.store.database import Database
 from vedette.store.ledger import SqlLedger
@@ -23,7 +23,8 @@ from vedette.store.tracks import SqlTracks
 from vedette.video.playback.export import Shot, export_together
 from vedette.video.playback.movie import Movie
 from vedette.video.playback.output import save
-from vedette.video.playback.span import plan_all
+from vedette.video.playback.span import plan, plan_all
+from vedette.video.playback.timelapse import timelapse as made_faster
 from vedette.video.recording.fsck import Finding, check, check_books
 
 Progress = Callable[[float], None]
@@ -63,6 +64,19 @@ def export(
         except OSError as error:
             raise OutputError(f"the folder {out} cannot be made: {error.strerror}") from error
         return export_together(shots, storages, out, progress=progress)
+
+
+def timelapse(  # noqa: PLR0917 - as `export`
+    config: SystemConfig, cameras: Sequence[str], span: tuple[int, int], out: Path, speed: float, progress: Progress
+) -> Path:
+    """Write the footage of one camera in `span` `speed` times as fast to the file `out`. Raises as `export` does."""
+    if len(cameras) != 1:
+        raise UsageError("a time-lapse shows one camera: name one")
+    camera, (start_utc_ns, end_utc_ns) = config.camera(cameras[0]), span
+    with _database(config) as database:
+        segments = SqlRecordings(database).between(camera.id, "main", start_utc_ns, end_utc_ns)
+    whole = plan(segments, start_utc_ns, end_utc_ns)
+    return made_faster(whole, KnownStorages(config), out, speed, name=camera.name, progress=progress).path
 
 
 def _export_one(shot: Shot, storages: KnownStorages, out: Path, progress: Progress) -> list[Path]:

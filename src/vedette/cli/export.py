@@ -12,9 +12,12 @@ HELP = """Write recorded footage to a file, as it was recorded: nothing is encod
 Several cameras make a folder with one file each and a film of all of them side by side. Moments are written like
 2026-11-22T16:30:00Z, '2026-11-22 16:30' and 16:30 (in the time zone of the system), -10m or now.
 
-Example:
+With --speed it becomes a time-lapse of one camera: its keyframes, encoded again, with the time drawn in.
 
+\b
+Examples:
   vedette export door --from 16:30 --to 16:40 -o door.mp4
+  vedette export yard --from -12h --speed 600 -o night.mp4
 """
 
 
@@ -28,6 +31,9 @@ def export(
     start: Annotated[str, typer.Option("--from", metavar="MOMENT", help="Where the footage begins.")],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="PATH", help="The file; for several cameras a folder.")],
     end: Annotated[str, typer.Option("--to", metavar="MOMENT", help="Where it ends.")] = "now",
+    speed: Annotated[
+        float | None, typer.Option("--speed", metavar="N", help="A time-lapse so many times as fast.")
+    ] = None,
     config: Annotated[Path, typer.Option("-c", "--config", metavar="FILE", help="The file of the system.")] = Path(
         "vedette.yaml"
     ),
@@ -41,6 +47,9 @@ def export(
     system = load_system(config)
     when = span(start, end, system.timezone)
     with share("exporting") as progress:
-        made = stored.export(system, cameras, when, out, progress)
+        if speed is None:
+            made = stored.export(system, cameras, when, out, progress)
+        else:
+            made = [stored.timelapse(system, cameras, when, out, speed, progress)]
     for path in made:
         typer.echo(f"wrote {path}")

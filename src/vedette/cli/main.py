@@ -17,7 +17,19 @@ from typer import TyperException
 from vedette import __version__
 from vedette.model.errors import UsageError, VedetteError
 
-COMMANDS: Final = ("demo", "run", "analyze", "simulate", "check_config", "plan", "models", "export", "replay", "fsck")
+COMMANDS: Final = (
+    "demo",
+    "run",
+    "analyze",
+    "simulate",
+    "check_config",
+    "plan",
+    "models",
+    "export",
+    "replay",
+    "lock",
+    "fsck",
+)
 """Modules of this package with commands, in the order of `--help`. Each has `register(app)` and imports what is heavy
 only when its command runs, so that `vedette --help` answers at once."""
 
