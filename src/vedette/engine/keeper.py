@@ -24,6 +24,9 @@ BATCH: Final = 200
 HEADROOM: Final = 256 * 2**20
 """Bytes that are freed beyond what is needed, so that not every look finds the disk full again."""
 SOON_SHARE: Final = 0.1
+RESUME: Final = 64 * 2**20
+"""Bytes beyond what is kept free that a full folder must have before it is written to again: several of the largest
+fragments, so that it is not full again at once. On a small disk a fifth of it is enough."""
 _log = structlog.get_logger(__name__)
 
 
@@ -146,8 +149,10 @@ class Keeper:
     def _need(self, shelf: Shelf, limits: Limits, used: int) -> int:
         """Bytes that have to go."""
         over = 0 if limits.most is None else used - limits.most
-        short = 0 if shelf.free is None else limits.keep_free - shelf.free
-        return max(over, short)
+        if shelf.free is None:
+            return max(over, 0)
+        more = min(RESUME, (shelf.free + used) // 5) if shelf.state == "full" else 0
+        return max(over, limits.keep_free + more - shelf.free)
 
     def _warn(self, shelf: Shelf, limits: Limits, used: int, locked: int) -> None:
         """Raise the alarm while there is still time: when hardly anything is left that could be deleted."""

@@ -15,7 +15,8 @@ from vedette.engine.recorder.rows import Rows
 from vedette.engine.recorder.storages import Storages
 from vedette.engine.recorder.told import Tidings
 from vedette.engine.recorder.writers import DiskWriter
-from vedette.model.errors import DatabaseError, StorageError, StorageGone
+from vedette.model.errors import DatabaseError, StorageError, StorageFull, StorageGone
+from vedette.model.news import AlarmChanged
 from vedette.model.recording import Doomed, Keep, Lock, Segment
 from vedette.model.time import NS_PER_S
 
@@ -166,10 +167,31 @@ def test_full_of_locked_footage_recording_stops_with_an_alarm_and_goes_on_by_its
     world.ledger.lock_rows.clear()
     world.keeper.tick()
     assert not world.usable()
-    world.disk.free = 6 * MB
+    world.disk.free = 9 * MB
     world.keeper.tick()
     assert world.usable()
     assert "storage_full" not in world.open()
+
+
+def test_a_disk_that_refused_a_file_is_not_tried_again_before_there_is_room_for_more_than_one() -> None:
+    world = World()
+    world.record(1000)
+    world.lock()
+    world.disk.free = 3 * MB
+    world.storages.failed("disk-1", StorageFull("no room is left"))
+    for _ in range(3):
+        world.keeper.tick()
+        assert not world.usable()
+    world.ledger.lock_rows.clear()
+    world.keeper.tick()
+    assert len(world.ledger.segments) <= 1000 - 64
+    world.disk.free = 80 * MB
+    world.keeper.tick()
+    assert world.usable()
+    assert [news.alarm.cleared_utc_ns is None for news in world.bus.heard if isinstance(news, AlarmChanged)] == [
+        True,
+        False,
+    ]
 
 
 def test_full_of_other_things_is_said_to_be_that() -> None:
