@@ -39,7 +39,7 @@ class DecodeOptions:
     look_s: float = 0.5
     idle_s: float = 2.0
     rare_s: float = 2.5
-    rare_small_s: float = 1.1
+    rare_small_s: float = 0.75
     small_px: int = 640 * 480
     most_bytes: int = 16 * 2**20
     most_packets: int = 1500
