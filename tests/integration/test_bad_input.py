@@ -183,7 +183,7 @@ def test_a_file_that_may_not_be_read(clip: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("address", "status", "words"),
     [
-        ("nonsense://somewhere", 2, "known are file, rtsp, sim, webcam"),
+        ("nonsense://somewhere", 2, "known are file, net, rtsp, sim, webcam"),
         ("sim:nowhere", 1, "known are shop-entrance, fence-line"),
         ("sim:shop-entrance?seconds=0", 2, "seconds"),
         ("rtsp://127.0.0.1:1/stream", 1, "refuses the connection: check the port"),

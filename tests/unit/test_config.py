@@ -94,12 +94,12 @@ WRONG = {
     "unknown type": (
         "rules:\n- id: a\n  type: tripwire\n",
         "line 3: rules[0] 'a': unknown rule type 'tripwire': known are count, dwell, heat_map, intrusion, "
-        "line_crossing, loitering, occupancy, region",
+        "line_crossing, loitering, occupancy, region, tamper",
     ),
     "no type": (
         "rules:\n- id: a\n",
         "line 2: rules[0] 'a': 'type' is missing: it is one of count, dwell, heat_map, intrusion, line_crossing, "
-        "loitering, occupancy, region",
+        "loitering, occupancy, region, tamper",
     ),
     "no id": (
         "rules:\n- type: line_crossing\n  line: [[0, 0], [0, 1]]\n",

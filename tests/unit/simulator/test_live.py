@@ -40,7 +40,7 @@ def test_packets_come_at_the_pace_of_the_clock_and_were_captured_now() -> None:
         assert all(b.dts_ns > a.dts_ns for a, b in pairwise(packets))
         assert len({id(packet.codec) for packet in packets}) == 1
         for a, b in pairwise(packets):
-            assert (b.at.utc_ns - a.at.utc_ns) / 1e9 == pytest.approx(b.at.seconds_since(a.at), abs=0.02)
+            assert (b.at.utc_ns - a.at.utc_ns) / 1e9 == pytest.approx(b.at.seconds_since(a.at), abs=0.1)
         keys = [packet.at.stream_s for packet in packets if packet.key]
         assert len(keys) >= 4
     finally:
