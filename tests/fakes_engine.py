@@ -143,10 +143,14 @@ class FakeFragmenter:
 
 @dataclass
 class FakeDisk:
-    """A storage folder in memory. `trouble` is raised by whatever writes, `hold` makes writes wait."""
+    """A storage folder in memory.
+
+    `trouble` is raised by whatever writes, `secret` by what is written into a new file only, `hold` makes writes wait.
+    """
 
     storage: Storage = Storage("disk-1", "/disk-1")  # noqa: RUF009 - frozen
     trouble: StorageError | None = None
+    secret: StorageError | None = None
     hold: threading.Event | None = None
     free: int = 10**12
     names: set[str] = field(default_factory=set)
@@ -176,7 +180,9 @@ class FakeDisk:
         self.synced.add(str(path))
 
     def create(self, path: PurePosixPath) -> WritableFile:
-        raise NotImplementedError
+        self.check()
+        self.names.add(str(path))
+        return PlainFile(self)
 
     def append(self, path: PurePosixPath) -> WritableFile:
         raise NotImplementedError
@@ -189,6 +195,28 @@ class FakeDisk:
 
     def files(self) -> Iterator[PurePosixPath]:
         return (PurePosixPath(name) for name in self.names)
+
+
+@dataclass
+class PlainFile:
+    """A new file on a disk, whatever is written into it."""
+
+    disk: FakeDisk
+
+    def write(self, data: bytes) -> None:
+        del data
+
+    def sync(self, *, whole: bool = False) -> None:
+        del whole
+        self.disk.touch()
+        if self.disk.secret is not None:
+            raise self.disk.secret
+
+    def truncate(self, size: int) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        pass
 
 
 @dataclass

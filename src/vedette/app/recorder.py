@@ -91,6 +91,14 @@ def _recorder(
     except DatabaseError as error:
         _log.error("the database does not answer; recording begins without it", why=str(error))
         past = _later(storages, ledger, clock.utc_ns(), node)
+    folders = {files.storage.id: files for files in storages}
+
+    def returned(files: Files, writing: Collection[str]) -> None:
+        # Claimed anew: it was let go of, or is mounted anew.
+        folders[files.storage.id].release()
+        folders[files.storage.id].claim()
+        _say(recover_storage(files, ledger, writing))
+
     parts = RecorderParts(
         clock=clock,
         bus=bus,
@@ -99,7 +107,8 @@ def _recorder(
         files=storages,
         format=Mp4Format(),
         past=past,
-        returned=lambda files, writing: _say(recover_storage(files, ledger, writing)),
+        returned=returned,
+        lost=lambda files: folders[files.storage.id].release(),
         alarms=alarms,
     )
     return Recorder(parts, RecorderOptions(node=node))

@@ -46,6 +46,7 @@ class RecorderParts:
     past      what recovery could not write down before the start because the database did not answer
     returned  repairs a folder that was lost and is back, before it is used again; it is told the paths of files there
               that are still being written
+    lost      lets go of a folder that was lost
     alarms    those that an earlier process left open
     """
 
@@ -58,6 +59,7 @@ class RecorderParts:
     chance: random.Random = field(default_factory=random.SystemRandom)
     past: Callable[[], None] | None = None
     returned: Callable[[Files, Collection[str]], None] = _nothing
+    lost: Callable[[Files], None] = lambda _files: None
     alarms: Sequence[Alarm] = ()
 
 
@@ -74,7 +76,7 @@ class Recorder:
         self._rows = Rows(parts.ledger, self.health, parts.chance, options.rows)
         self.alarms = AlarmBook(clock, bus.news, self._rows.alarm)
         self.alarms.adopt(parts.alarms)
-        self._storages = Storages(clock, self.health, self.alarms, parts.chance, self._returned)
+        self._storages = Storages(clock, self.health, self.alarms, parts.chance, self._returned, lost=parts.lost)
         self._tidings = Tidings(bus, self._rows, self._storages)
         for files in parts.files:
             self._storages.add(files, DiskWriter(files, parts.format, self._tidings, clock, options.queue_bytes))

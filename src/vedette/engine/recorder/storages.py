@@ -6,6 +6,7 @@ import random
 import threading
 import zlib
 from collections.abc import Callable, Sequence
+from pathlib import PurePosixPath
 from typing import Final, Literal
 
 import structlog
@@ -24,6 +25,8 @@ ShelfState = Literal["ok", "full", "lost"]
 WAITS: Final = Waits(first_s=2.0, longest_s=300.0)
 STUCK_S: Final = 10.0
 """A write that lasts longer: new files go elsewhere, where there is an elsewhere."""
+PROBE: Final = PurePosixPath("vedette-probe")
+"""Written to a folder that was lost before it is believed that it can be written to."""
 WELL_S: Final = 60.0
 """A folder that was well this long after it came back: its next failure counts as the first."""
 SLOW_S: Final = 60.0
@@ -54,7 +57,9 @@ class Storages:
     """Chooses where files go, notices disks that fail and that come back. May be used from any thread.
 
     returned  called, from the thread that looks after disks, when a folder can be used again after it was lost, before
-              anything is written to it: the place to repair what was left there. May raise StorageError, DatabaseError
+              anything is recorded to it: the place to repair what was left there. May raise StorageError, DatabaseError
+    lost      called when a folder was lost, from any thread: the place to let go of it, so that it can be unmounted.
+              Must not wait nor raise
     """
 
     def __init__(
@@ -64,9 +69,11 @@ class Storages:
         alarms: AlarmBook,
         chance: random.Random,
         returned: Callable[[Files], None] = lambda _files: None,
+        *,
+        lost: Callable[[Files], None] = lambda _files: None,
     ) -> None:
         self._clock, self._health, self._alarms, self._chance = clock, health, alarms, chance
-        self._returned = returned
+        self._returned, self._lost = returned, lost
         self._lock = threading.Lock()
         self._shelves: list[Shelf] = []
         self._rate = FallingRate()
@@ -147,6 +154,7 @@ class Storages:
             shelf.files.check()
             shelf.free = shelf.files.free_bytes()
             if shelf.state == "lost":
+                _prove(shelf.files)
                 self._repair(shelf)
         except StorageError as error:
             self._lose(shelf, error)
@@ -176,6 +184,7 @@ class Storages:
             # A disk that fails again and again although it looks well is given longer and longer rests.
             rest_s = shelf.backoff.failed()
             shelf.look_at_ns = self._clock.monotonic_ns() + round(rest_s * NS_PER_S)
+        self._lost(shelf.files)
         if was_full:
             self._alarms.clear("storage_full", shelf.part)
         self._alarms.set("storage_lost", shelf.part, str(error))
@@ -195,3 +204,19 @@ class Storages:
         if shelf.slow_until_ns is not None or shelf.writer.stuck_s() >= STUCK_S:
             return "degraded", f"{shelf.files.storage.path} is too slow: footage may be left out"
         return "ok", ""
+
+
+def _prove(files: Files) -> None:
+    """Return when `files` takes data: many a failing disk looks well to whoever only asks. Raises StorageError."""
+    try:
+        files.unlink(PROBE)
+        file = files.create(PROBE)
+        try:
+            file.write(bytes(4096))
+            file.sync(whole=True)
+        finally:
+            file.close()
+            files.unlink(PROBE)
+    except StorageFull:
+        # That it is full is found by those who make room.
+        return

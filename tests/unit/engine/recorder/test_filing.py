@@ -22,7 +22,7 @@ from vedette.engine.recorder.told import Tidings
 from vedette.engine.recorder.writers import DiskWriter
 from vedette.model.errors import DatabaseError, StorageError, StorageFull, StorageGone
 from vedette.model.media import Packet
-from vedette.model.news import FragmentWritten, SegmentBegun, SegmentClosed
+from vedette.model.news import AlarmChanged, FragmentWritten, SegmentBegun, SegmentClosed
 from vedette.model.recording import Gap, Run, Storage
 from vedette.model.recording_ports import Files
 from vedette.model.time import NS_PER_S
@@ -250,6 +250,23 @@ def test_a_disk_that_fails_while_looking_well_rests_longer_and_longer(world: Wor
         assert shelf.usable
     assert rests[-1] > 3 * rests[0] or rests[1] < rests[0] * 3
     assert world.storages.choose("gate", "main") is shelf
+
+
+def test_a_disk_that_looks_well_and_takes_nothing_stays_lost(world: World) -> None:
+    shelf = world.storages.shelves[HOME]
+    world.home.secret = StorageError("input/output error")
+    world.storages.failed(shelf.id, world.home.secret)
+    for _ in range(3):
+        world.clock.advance(400)
+        world.storages.look()
+        assert not shelf.usable
+    world.home.secret = StorageFull("no room is left")
+    world.clock.advance(400)
+    world.storages.look()
+    assert shelf.usable, "that it is full is another matter"
+    assert not world.home.names
+    raised = [item.alarm.cleared_utc_ns for item in world.bus.heard if isinstance(item, AlarmChanged)]
+    assert [cleared is None for cleared in raised] == [True, False]
 
 
 def test_a_stuck_write_sends_new_files_elsewhere(world: World) -> None:
