@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from vedette.app.looking import analyzer_for, built, detector_for, guarded
-from vedette.app.process import begin
+from vedette.app.process import Process, begin
 from vedette.config import Camera, RuleDefinition, SystemConfig
 from vedette.config.definition import canonical, rule_hash
 from vedette.engine.bus import Publisher, Subscriber
@@ -56,15 +56,21 @@ def run(file: Path, log: str) -> int:
         system = _System(live, detectors, database, process.clock)
         system.apply(process.config)
         while not signals.stopping:
-            hearing = Subscriber([addresses.recorder, addresses.server], packets=live.streams)
-            live.run(hearing, lambda: signals.stopping or signals.reloading)
-            hearing.close()
-            if signals.reload():
-                try:
-                    system.apply(process.reread())
-                except VedetteError as error:
-                    _log.error("configuration not taken, the one before stays in force", why=str(error))
+            streams = live.streams
+            with closing(Subscriber([addresses.recorder, addresses.server], packets=streams)) as hearing:
+                # Whoever hears anew waits for a keyframe, so that is done only where it must be.
+                while not signals.stopping and live.streams == streams:
+                    live.run(hearing, lambda: signals.stopping or signals.reloading)
+                    if signals.reload():
+                        _reload(process, system)
         return 0 if live.close() else 1
+
+
+def _reload(process: Process, system: _System) -> None:
+    try:
+        system.apply(process.reread())
+    except VedetteError as error:
+        _log.error("configuration not taken, the one before stays in force", why=str(error))
 
 
 class Detectors(Mapping[str, DetectorService]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, cast
 from urllib.parse import unquote, urlsplit
@@ -29,8 +29,8 @@ class Process:
     addresses: Addresses
 
     def reread(self) -> SystemConfig:
-        """The configuration as it is now. Raises ConfigError."""
-        return load_system(self.file)
+        """The configuration as it is now, as far as a running process can take it over. Raises ConfigError."""
+        return settled(load_system(self.file), self.config)
 
 
 def begin(file: Path, part: str, log: str) -> Process:
@@ -43,6 +43,12 @@ def begin(file: Path, part: str, log: str) -> Process:
     signals.install()
     follow_supervisor()
     return Process(file, config, clock, signals, Addresses(config.data / BUS))
+
+
+def settled(new: SystemConfig, old: SystemConfig) -> SystemConfig:
+    """`new`, but things lie where they did: another place is taken over by the next start."""
+    same = [folder.path for folder in new.storage] == [folder.path for folder in old.storage]
+    return replace(new, data=old.data, database=old.database, storage=new.storage if same else old.storage)
 
 
 def make_data_folder(data: Path) -> None:
@@ -58,7 +64,8 @@ def make_data_folder(data: Path) -> None:
 def secrets_of(config: SystemConfig) -> list[str]:
     """Passwords of cameras and database, which no log may show."""
     addresses = [address for camera in config.cameras for address in camera.streams.values()]
-    return sorted({unquote(found) for address in (*addresses, config.database) if (found := _password(address))})
+    written = [unquote(found) for address in (*addresses, config.database) if (found := _password(address))]
+    return sorted({*written, *(camera.password for camera in config.cameras if camera.password)})
 
 
 def _password(address: str) -> str | None:

@@ -7,6 +7,7 @@ import json
 import platform
 from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
@@ -14,9 +15,9 @@ import structlog
 
 from vedette.app.database_care import cared_for
 from vedette.app.formats import Mp4Format
-from vedette.app.process import Process, begin
+from vedette.app.process import Process, begin, settled
 from vedette.app.storages import limits_of, open_storages
-from vedette.config import Camera, SystemConfig
+from vedette.config import Camera, SystemConfig, load_system
 from vedette.engine.bus import Publisher, Subscriber
 from vedette.engine.recorder.options import RecorderOptions, RecordSettings, StreamSettings
 from vedette.engine.recorder.process import Wanted, run_recorder
@@ -153,14 +154,14 @@ def _say(found: Recovered) -> None:
 
 
 def _wanted(process: Process, storages: Sequence[DiskFiles], database: Database) -> Wanted:
-    config = process.reread()
+    told = load_system(process.file)
+    config = settled(told, process.config)
     try:
         SqlCameras(database).put({camera.id: camera.name for camera in config.cameras})
     except DatabaseError as error:
         _log.warning("names of cameras are not kept yet", why=str(error))
-    if [str(folder.path) for folder in config.storage] != [files.storage.path for files in storages]:
-        _log.warning("other storage folders are used after the next start of the recorder")
-        config = process.config
+    if (config.data, config.database, config.storage) != (told.data, told.database, told.storage):
+        _log.warning("another data folder, database or storage folder is used after the next start")
     return Wanted(
         streams=[one for camera in config.cameras for one in streams_of(camera, process.clock)],
         keep=[keep for camera in config.cameras for keep in keeps_of(config, camera)],
@@ -200,10 +201,13 @@ def _source(camera: Camera, stream: str, clock: Clock) -> Source:
 
 
 def _options(camera: Camera, address: str) -> dict[str, object]:
-    """Options of the source: sound is asked for only where somebody decided so."""
+    """Options of the source: sound is asked for only where somebody decided so, and a drawn scene is a camera."""
     options = dict(camera.watch.options)
-    if camera.watch.record.audio and hasattr(get("sources", source_name(address)).options, "audio"):
+    known = {entry.name for entry in fields(get("sources", source_name(address)).options)}
+    if "audio" in known and camera.watch.record.audio:
         options["audio"] = True
+    if "live" in known:
+        options.setdefault("live", True)
     return options
 
 

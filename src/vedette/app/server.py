@@ -13,7 +13,6 @@ from vedette.app.process import Process, begin
 from vedette.app.storages import KnownStorages
 from vedette.config import SystemConfig
 from vedette.engine.bus import Publisher, Subscriber
-from vedette.engine.signals import Signals
 from vedette.model.errors import VedetteError
 from vedette.server.board import Board
 from vedette.server.parts import CameraFacts, ServerParts
@@ -35,39 +34,77 @@ def run(file: Path, log: str) -> int:
         stack.callback(bus.close)
         database = Database.later(process.config.database, clock=process.clock)
         stack.callback(database.close)
-        config = process.config
+        wanted = _Wanted(process)
         while not process.signals.stopping:
-            _serve(process, config, database, bus)
-            if process.signals.reload():
-                try:
-                    config = process.reread()
-                except VedetteError as error:
-                    _log.error("configuration not taken, the one before stays in force", why=str(error))
+            wanted.changed = False
+            _serve(process, wanted, database, bus)
     return 0
 
 
-def _serve(process: Process, config: SystemConfig, database: Database, bus: Publisher) -> None:
+class _Wanted(threading.Event):
+    """What is to be served. As an event it is set when that has changed, and when the end is asked for.
+
+    port  where to listen: one that was found free is kept for as long as the configuration names none
+    """
+
+    def __init__(self, process: Process) -> None:
+        super().__init__()
+        self._process = process
+        self.config = process.config
+        self.port = process.config.server.port
+        self.changed = False
+
+    def is_set(self) -> bool:
+        """Whether serving has to end. Changes that nobody sees here, such as those of rules, disturb no viewer."""
+        if self._process.signals.reload():
+            try:
+                self._take(self._process.reread())
+            except VedetteError as error:
+                _log.error("configuration not taken, the one before stays in force", why=str(error))
+        return self.changed or self._process.signals.stopping
+
+    def _take(self, config: SystemConfig) -> None:
+        if config.server != self.config.server:
+            self.port = config.server.port
+        self.changed = self.changed or _seen(config) != _seen(self.config)
+        self.config = config
+
+
+def _seen(config: SystemConfig) -> object:
+    return config.server, config.storage, facts_of(config)
+
+
+def _serve(process: Process, wanted: _Wanted, database: Database, bus: Publisher) -> None:
     addresses = [process.addresses.recorder, process.addresses.analyzer, process.addresses.supervisor]
+    config = wanted.config
+
+    def started(port: int) -> None:
+        wanted.port = port
+        print(f"Vedette is at {address_of(config.server.host, port)}", flush=True)  # noqa: T201
+
     with closing(Subscriber(addresses, packets=True)) as hearing:
-        serve(
-            _parts(process, config, database),
-            config.server.host,
-            config.server.port,
-            _Asked(process.signals),
-            arrivals=hearing,
-            tell=bus.news,
-            started=lambda port: print(f"Vedette is at http://{config.server.host}:{port}", flush=True),  # noqa: T201
-        )
+        parts = _parts(process, config, database)
+        serve(parts, config.server.host, wanted.port, wanted, arrivals=hearing, tell=bus.news, started=started)
+
+
+def address_of(host: str, port: int) -> str:
+    """What to type into a browser."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def facts_of(config: SystemConfig) -> list[CameraFacts]:
+    """What may be shown of cameras."""
+    return [
+        CameraFacts(camera.id, camera.name, tuple(camera.streams), camera.analyzed is not None)
+        for camera in config.cameras
+    ]
 
 
 def _parts(process: Process, config: SystemConfig, database: Database) -> ServerParts:
     recordings = SqlRecordings(database)
     return ServerParts(
         clock=process.clock,
-        cameras=[
-            CameraFacts(camera.id, camera.name, tuple(camera.streams), camera.analyzed is not None)
-            for camera in config.cameras
-        ],
+        cameras=facts_of(config),
         footage=Footage(recordings, KnownStorages(config), OpenFiles()),
         timelines=recordings,
         findings=SqlEventStore(database),
@@ -75,15 +112,3 @@ def _parts(process: Process, config: SystemConfig, database: Database) -> Server
         board=Board(process.clock),
         version=__version__,
     )
-
-
-class _Asked(threading.Event):
-    """Set when a signal asks for the end or for another configuration."""
-
-    def __init__(self, signals: Signals) -> None:
-        super().__init__()
-        self._signals = signals
-
-    def is_set(self) -> bool:
-        """Whether one has."""
-        return self._signals.stopping or self._signals.reloading

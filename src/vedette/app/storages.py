@@ -12,9 +12,10 @@ import structlog
 
 from vedette.config import SystemConfig
 from vedette.engine.keeper import Limits
-from vedette.model.errors import StorageGone
+from vedette.model.errors import OutputError, StorageError, StorageGone
 from vedette.model.recording import Storage
 from vedette.video.recording.disk import DiskFiles
+from vedette.video.recording.identity_file import IDENTITY
 
 _KNOWN: Final = "storages.json"
 _NOWHERE: Final = (-1, -1)
@@ -24,9 +25,10 @@ _log = structlog.get_logger(__name__)
 def open_storages(config: SystemConfig) -> list[DiskFiles]:
     """Every configured folder, in order. One whose disk is away is among them, and usable once it is back.
 
-    Raises StorageError for a folder that cannot be used for another reason than its disk's absence.
+    Raises StorageError for a folder that cannot be used for another reason than its disk's absence, OutputError.
     """
     known = _known(config.data)
+    before = dict(known)
     found = []
     for folder in config.storage:
         place = str(folder.path)
@@ -40,12 +42,13 @@ def open_storages(config: SystemConfig) -> list[DiskFiles]:
             files = DiskFiles(Storage(expected, str(folder.path)), _NOWHERE)
         known[place] = files.storage.id
         found.append(files)
-    _remember(config.data, known)
+    if known != before:
+        _remember(config.data, known)
     return found
 
 
 class KnownStorages(Mapping[str, DiskFiles]):
-    """The folders that the recorder has made, by uuid, for those who only read; looked up anew when one is unknown."""
+    """The folders that a recorder has made, by uuid, for those who only read; looked up anew when one is unknown."""
 
     def __init__(self, config: SystemConfig) -> None:
         self._config = config
@@ -65,10 +68,11 @@ class KnownStorages(Mapping[str, DiskFiles]):
         return len(self._found)
 
     def _look(self) -> None:
-        configured = {str(folder.path) for folder in self._config.storage}
-        for place, number in _known(self._config.data).items():
-            if place in configured and number not in self._found:
-                self._found[number] = DiskFiles(Storage(number, place), _NOWHERE)
+        known = _known(self._config.data)
+        for folder in self._config.storage:
+            number = known.get(str(folder.path)) or _told_by(folder.path)
+            if number and number not in self._found:
+                self._found[number] = DiskFiles(Storage(number, str(folder.path)), _NOWHERE)
 
 
 def limits_of(config: SystemConfig, storages: Sequence[DiskFiles]) -> dict[str, Limits]:
@@ -77,6 +81,16 @@ def limits_of(config: SystemConfig, storages: Sequence[DiskFiles]) -> dict[str, 
         files.storage.id: Limits(most=folder.max_size, keep_free=folder.keep_free)
         for folder, files in zip(config.storage, storages, strict=True)
     }
+
+
+def _told_by(folder: Path) -> str | None:
+    """The uuid that a folder says it has."""
+    if not (folder / IDENTITY).is_file():
+        return None
+    try:
+        return DiskFiles.open(folder).storage.id
+    except StorageError:
+        return None
 
 
 def _known(data: Path) -> dict[str, str]:
@@ -89,8 +103,13 @@ def _known(data: Path) -> dict[str, str]:
 
 def _remember(data: Path, known: dict[str, str]) -> None:
     part = data / f"{_KNOWN}.part"
-    with part.open("w", encoding="utf-8") as file:
-        json.dump(known, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(data / _KNOWN)
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            json.dump(known, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(data / _KNOWN)
+    except OSError as error:
+        raise OutputError(
+            f"the data folder {data} cannot be written into: {error.strerror}; check its rights"
+        ) from error

@@ -6,35 +6,48 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath
 
 from vedette.analytics.replay import replay as replayed
 from vedette.analytics.ruleset import RuleSet
 from vedette.app.looking import built, scene_options
+from vedette.app.process import make_data_folder
 from vedette.app.storages import KnownStorages
 from vedette.clock import SystemClock
 from vedette.config import CameraConfig, SystemConfig
-from vedette.model.errors import OutputError, StorageError, UsageError
+from vedette.model.errors import DatabaseError, OutputError, StorageError, UsageError
 from vedette.model.events import RuleEvent
+from vedette.model.recording import Segment
+from vedette.model.recording_ports import Recordings
 from vedette.store.database import Database
 from vedette.store.ledger import SqlLedger
 from vedette.store.recordings import SqlRecordings
 from vedette.store.tracks import SqlTracks
+from vedette.video.mp4.reader import read_index
 from vedette.video.playback.export import Shot, export_together
 from vedette.video.playback.movie import Movie
 from vedette.video.playback.output import save
 from vedette.video.playback.span import plan, plan_all
 from vedette.video.playback.timelapse import timelapse as made_faster
+from vedette.video.recording.disk import DiskFiles
 from vedette.video.recording.fsck import Finding, check, check_books
+from vedette.video.recording.segment import segment_of
 
 Progress = Callable[[float], None]
 """Told the share that is done, 0..1."""
 
 
 @contextmanager
-def _database(config: SystemConfig) -> Iterator[Database]:
+def _database(config: SystemConfig, *, make: bool = False) -> Iterator[Database]:
+    """The database that is there; `make` it when there is none, or DatabaseError is raised."""
     database = Database.later(config.database, clock=SystemClock(), role="recorder")
     try:
+        if not make and database.path is not None and not database.path.exists():
+            raise DatabaseError(
+                f"there is no database {database.path}; vedette run makes one, and vedette fsck --repair makes it anew "
+                "from what was recorded"
+            )
         yield database
     finally:
         database.close()
@@ -48,14 +61,13 @@ def export(
     Footage whose codec changes makes several files. Nothing is overwritten. Raises OutputError, StorageError,
     DatabaseError, ConfigError for an unknown camera.
     """
-    chosen = [config.camera(name) for name in cameras]
+    chosen = [config.camera(name) for name in dict.fromkeys(cameras)]
     start_utc_ns, end_utc_ns = span
     storages = KnownStorages(config)
     with _database(config) as database:
-        recordings = SqlRecordings(database)
         shots = []
         for camera in chosen:
-            segments = recordings.between(camera.id, "main", start_utc_ns, end_utc_ns)
+            segments = footage(camera.id, span, SqlRecordings(database), storages)
             shots.append(Shot(camera.id, camera.name, tuple(plan_all(segments, start_utc_ns, end_utc_ns))))
         if len(shots) == 1:
             return _export_one(shots[0], storages, out, progress)
@@ -72,11 +84,46 @@ def timelapse(  # noqa: PLR0917 - as `export`
     """Write the footage of one camera in `span` `speed` times as fast to the file `out`. Raises as `export` does."""
     if len(cameras) != 1:
         raise UsageError("a time-lapse shows one camera: name one")
-    camera, (start_utc_ns, end_utc_ns) = config.camera(cameras[0]), span
+    camera, storages = config.camera(cameras[0]), KnownStorages(config)
     with _database(config) as database:
-        segments = SqlRecordings(database).between(camera.id, "main", start_utc_ns, end_utc_ns)
-    whole = plan(segments, start_utc_ns, end_utc_ns)
-    return made_faster(whole, KnownStorages(config), out, speed, name=camera.name, progress=progress).path
+        segments = footage(camera.id, span, SqlRecordings(database), storages)
+    return made_faster(plan(segments, *span), storages, out, speed, name=camera.name, progress=progress).path
+
+
+def footage(camera: str, span: tuple[int, int], recordings: Recordings, storages: KnownStorages) -> list[Segment]:
+    """What there is of the main stream of `camera` in `span`, the file that is being written among it.
+
+    Raises DatabaseError.
+    """
+    # First what is open: a file that is closed between the two questions is then in both answers, not in none.
+    newest = [(files, path) for files in storages.values() if (path := _newest(files, f"{camera}/main/")) is not None]
+    found = list(recordings.between(camera, "main", *span))
+    known = {(segment.storage, segment.path) for segment in found}
+    for files, path in newest:
+        if (files.storage.id, str(path)) not in known:
+            found += _so_far(files, path)
+    start_utc_ns, end_utc_ns = span
+    return [
+        each for each in found if each.start_utc_ns < end_utc_ns and each.start_utc_ns + each.wall_ns > start_utc_ns
+    ]
+
+
+def _newest(files: DiskFiles, folder: str) -> PurePosixPath | None:
+    try:
+        return max((path for path in files.files() if str(path).startswith(folder)), default=None)
+    except StorageError:
+        return None
+
+
+def _so_far(files: DiskFiles, path: PurePosixPath) -> list[Segment]:
+    """What is on the disk of a file that is being written."""
+    try:
+        index = read_index(partial(files.read, path), files.size(path) or 0)
+    except StorageError:
+        return []
+    if index is None or not index.fragments:
+        return []
+    return [segment_of(index, files.storage.id, path, index.torn_at, b"")]
 
 
 def _export_one(shot: Shot, storages: KnownStorages, out: Path, progress: Progress) -> list[Path]:
@@ -97,8 +144,13 @@ def fsck(config: SystemConfig, *, hashes: bool, repair: bool) -> list[Finding]:
     While a recorder runs what it is writing is left out, and nothing can be repaired.
     """
     storages = KnownStorages(config)
+    if not storages:
+        places = ", ".join(str(folder.path) for folder in config.storage)
+        raise StorageError(f"nothing was ever recorded into {places}; vedette run does that")
+    if repair:
+        make_data_folder(config.data)
     findings: list[Finding] = []
-    with _database(config) as database:
+    with _database(config, make=repair) as database:
         ledger, recordings = SqlLedger(database), SqlRecordings(database)
         idle = True
         for files in storages.values():

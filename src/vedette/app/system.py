@@ -5,17 +5,18 @@ from __future__ import annotations
 import random
 import sys
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import structlog
 
-from vedette.app.process import begin
+from vedette.app.process import Process, begin
 from vedette.engine.bus import Publisher, Subscriber
 from vedette.engine.health import AlarmBook
 from vedette.engine.processes import Child, Spawn, Supervisor, WatchOptions
 from vedette.engine.supervisor import Waits
-from vedette.model.errors import DatabaseError
+from vedette.model.errors import DatabaseError, VedetteError
 from vedette.model.health import Alarm, AlarmKind
 from vedette.store.database import Database
 from vedette.store.ledger import SqlLedger
@@ -53,8 +54,18 @@ def run(file: Path, log: str) -> int:
             chance=random.SystemRandom(),
             spawn=spawn,
             options=_WATCH,
+            sound=partial(_sound, process),
         )
         return supervisor.run()
+
+
+def _sound(process: Process) -> bool:
+    try:
+        process.reread()
+    except VedetteError as error:
+        _log.error("configuration not taken, the one before stays in force", why=str(error))
+        return False
+    return True
 
 
 def _child(file: Path, log: str, part: str) -> Child:

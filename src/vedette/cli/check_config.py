@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,17 +58,21 @@ def _show_system(file: Path, config: SystemConfig) -> None:
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
+    from vedette.cli.in_words import count  # noqa: PLC0415
     from vedette.video.sources.address import redact  # noqa: PLC0415
 
     console = Console()
-    console.print(f"[bold]{escape(str(file))}[/] is sound: {len(config.cameras)} cameras", highlight=False)
-    console.print(f"data in {config.data} · database {escape(redact(config.database))}", highlight=False)
+    say = partial(console.print, highlight=False, soft_wrap=True)
+    say(f"[bold]{escape(str(file))}[/] is sound: {count(len(config.cameras), 'camera')}")
+    say(f"data in {escape(str(config.data))} · database {escape(redact(config.database))}")
     for folder in config.storage:
         most = "all but" if folder.max_size is None else f"{folder.max_size / 1e9:g} GB, leaves"
-        console.print(f"recordings in {folder.path} ({most} {folder.keep_free / 1e9:g} GB free)", highlight=False)
+        say(f"recordings in {escape(str(folder.path))} ({most} {folder.keep_free / 1e9:g} GB free)")
     days, server = config.retention.days, config.server
-    console.print(f"kept for {days:g} days · http://{server.host}:{server.port}", highlight=False)
-    table = Table("camera", "streams", "recorded", "looked at", "rules", show_lines=True)
+    say(f"kept for {days:g} days · http://{server.host}:{server.port}")
+    table = Table(show_lines=True)
+    for head in ("camera", "streams", "recorded", "looked at", "rules"):
+        table.add_column(head, overflow="fold")
     for camera in config.cameras:
         record = camera.watch.record
         streams = [f"{name}: {redact(address)}" for name, address in camera.streams.items()]
@@ -80,8 +85,9 @@ def _show_system(file: Path, config: SystemConfig) -> None:
         cells = (named, "\n".join(streams), "\n".join(modes), looked, rules)
         table.add_row(*(escape(cell) for cell in cells))
         if camera.watch.masks and not record.masked:
-            console.print(f"{camera.id}: {_UNMASKED}", highlight=False)
-    console.print(table)
+            say(f"{camera.id}: {_UNMASKED}")
+    if config.cameras:
+        console.print(table)
 
 
 def _show(file: Path, config: CameraConfig) -> None:
@@ -89,11 +95,13 @@ def _show(file: Path, config: CameraConfig) -> None:
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    from vedette.cli.in_words import detector, direction, place, settings  # noqa: PLC0415
+    from vedette.cli.in_words import count, detector, direction, place, settings  # noqa: PLC0415
 
     console = Console()
     name = f" for {config.camera}" if config.camera else ""
-    console.print(f"[bold]{escape(str(file))}[/] is sound: {len(config.rules)} rules{escape(name)}", highlight=False)
+    console.print(
+        f"[bold]{escape(str(file))}[/] is sound: {count(len(config.rules), 'rule')}{escape(name)}", highlight=False
+    )
     fps = "every frame" if config.analysis.fps is None else f"{config.analysis.fps:g} frames a second"
     console.print(f"view {config.view} · {fps}, {config.analysis.mode} · times of day in {config.timezone.key}")
     console.print(escape(detector(config.detector)), highlight=False)

@@ -33,6 +33,7 @@ def fsck(
 ) -> None:
     """Check, and say what was found."""
     from vedette.app import stored  # noqa: PLC0415 - heavy
+    from vedette.cli.in_words import count  # noqa: PLC0415
     from vedette.config import load_system  # noqa: PLC0415
 
     findings = stored.fsck(load_system(config), hashes=hashes, repair=repair)
@@ -41,6 +42,6 @@ def fsck(
         sys.stdout.write(f"{how}{finding.kind}: {finding.subject}: {finding.text}\n")
     left = sum(not finding.repaired for finding in findings)
     mended = len(findings) - left
-    typer.echo(f"{left} findings left, {mended} mended" if findings else "everything is as it should be")
+    typer.echo(f"{count(left, 'finding')} left, {mended} mended" if findings else "everything is as it should be")
     if left:
         raise typer.Exit(1)

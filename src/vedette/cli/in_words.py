@@ -26,6 +26,11 @@ _WAYS: Final = (
 _GRID: Final = 64
 
 
+def count(number: int, what: str) -> str:
+    """`1 camera`, `2 cameras`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def forward_way(line: Sequence[Point]) -> str:
     """Which way `forward` is for a line, as seen in the picture: `right to left`.
 

@@ -83,7 +83,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except TyperException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "vedette"
-        return _complain(f"{error.format_message().rstrip('.')} (see {command} --help)", error.exit_code)
+        text = error.format_message().replace("Value error, ", "").rstrip(".")
+        return _complain(f"{text} (see {command} --help)", error.exit_code)
     except BrokenPipeError:
         # Whoever read our output has had enough; nobody is there to be told.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -63,14 +63,17 @@ def _show(past: Past, rules: CameraConfig) -> None:
     from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
+    from vedette.cli.in_words import count  # noqa: PLC0415
+
     table = Table("rule", "what", "how often")
     for rule in rules.rules:
-        found = {key: count for key, count in past.counts.items() if key[0] == rule.id}
-        for (_, kind, direction), count in sorted(found.items()) or [((rule.id, "nothing", ""), 0)]:
-            table.add_row(escape(rule.id), f"{kind} {direction}".strip(), str(count))
+        found = {key: times for key, times in past.counts.items() if key[0] == rule.id}
+        for (_, kind, direction), times in sorted(found.items()) or [((rule.id, "nothing", ""), 0)]:
+            table.add_row(escape(rule.id), f"{kind} {direction}".strip(), str(times))
     console = Console()
-    console.print(table)
-    console.print(f"{past.tracks} tracks, {len(past.events)} events", highlight=False)
+    if rules.rules:
+        console.print(table)
+    console.print(f"{count(past.tracks, 'track')}, {count(len(past.events), 'event')}", highlight=False)
 
 
 def _write(past: Past, out: Path) -> None:

@@ -11,17 +11,15 @@ from typing import Final
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from pydantic import ValidationError
-
 from vedette.config.blocks import RetentionBlock, ServerBlock, StorageBlock, SystemBlock, WatchBlock
 from vedette.config.camera import CameraBlock, CameraConfig, configured, of_document, timezone_of
 from vedette.config.problems import InvalidConfig, Problem, shortened, unknown_key, worded
 from vedette.config.reading import Document, Place, read
 from vedette.config.rules import options_or_problems
 from vedette.config.sizes import bytes_of
-from vedette.model.errors import ConfigError
+from vedette.model.errors import ConfigError, SourceError, UsageError
 from vedette.model.spec import Spec
-from vedette.plugins import get, read_options, source_name
+from vedette.plugins import source_for, source_name
 
 CAMERA_ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 LIVE_FPS: Final = 5.0
@@ -33,9 +31,10 @@ MOST_CAMERAS: Final = 1000
 class Camera:
     """One camera of the system. Addresses hold their passwords: they are never shown or logged.
 
-    streams  address of each stream: `main`, and `sub` when there is one
-    watch    its keys as they were written
-    config   how its pictures are looked at
+    streams   address of each stream: `main`, and `sub` when there is one
+    watch     its keys as they were written
+    config    how its pictures are looked at
+    password  what stands for `{password}` in the addresses; empty when there is none
     """
 
     id: str
@@ -43,6 +42,7 @@ class Camera:
     streams: Mapping[str, str] = field(repr=False)
     watch: WatchBlock = field(repr=False)
     config: CameraConfig
+    password: str = field(default="", repr=False)
 
     @property
     def analyzed(self) -> str | None:
@@ -101,7 +101,10 @@ def load_either(path: str | Path) -> SystemConfig | CameraConfig:
 def load_system(path: str | Path) -> SystemConfig:
     """The system in the YAML file at `path`. Raises ConfigError; InvalidConfig lists all that is wrong."""
     path = Path(path)
-    return _system(read(path), path.parent)
+    document = read(path)
+    if isinstance(document.value, Mapping) and "rules" in document.value and "cameras" not in document.value:
+        raise ConfigError(f"{path}: holds the rules of one camera; here cameras: are needed, with a source: for each")
+    return _system(document, path.parent)
 
 
 def system_from_mapping(values: Mapping[str, object], folder: Path, name: str = "vedette.yaml") -> SystemConfig:
@@ -176,10 +179,13 @@ class _Cameras:
         own = {key: value for key, value in values.items() if key in _WATCH_KEYS}
         watch: WatchBlock | None = options_or_problems(_WATCH, own, place, self._problems)
         look = configured(self._look(values), place, self._problems)
-        streams = {} if watch is None else self._streams(watch, place)
+        password = None if watch is None else self._password(watch, place)
+        streams = {} if watch is None else self._streams(watch, password, place)
         if watch is None or look is None or len(self._problems) > before:
             return None
-        return Camera(id=name, name=watch.name or name, streams=streams, watch=watch, config=look)
+        return Camera(
+            id=name, name=watch.name or name, streams=streams, watch=watch, config=look, password=password or ""
+        )
 
     def _look(self, values: Mapping[str, object]) -> dict[str, object]:
         look = {key: value for key, value in values.items() if key in _LOOK_KEYS}
@@ -188,38 +194,40 @@ class _Cameras:
             look["analysis"] = {"fps": LIVE_FPS, **analysis}
         return {"timezone": self._timezone, **look}
 
-    def _streams(self, watch: WatchBlock, place: Place) -> dict[str, str]:
-        password = self._password(watch, place)
-        streams = {"main": watch.source} | ({} if watch.sub is None else {"sub": watch.sub})
-        for stream, address in streams.items():
-            key = "source" if stream == "main" else "sub"
-            kind = source_name(address)
-            try:
-                read_options(get("sources", kind), watch.options)
-            except ConfigError as error:
-                self._problems.append(Problem((*place, key), str(error)))
-            except ValidationError as error:
-                found = error.errors(include_url=False)[0]
-                what = ".".join(str(part) for part in found["loc"])
-                self._problems.append(Problem((*place, "options"), f"{what}: {found['msg']} (source '{kind}')"))
-            if "{password}" in address and password is None:
+    def _streams(self, watch: WatchBlock, password: str | None, place: Place) -> dict[str, str]:
+        written = {"main": watch.source} | ({} if watch.sub is None else {"sub": watch.sub})
+        streams = {}
+        for stream, address in written.items():
+            at = (*place, "source" if stream == "main" else "sub")
+            if "{password}" in address and not (watch.password_file or watch.password_env):
                 text = "has {password} in it: say where it stands with password_file or password_env"
-                self._problems.append(Problem((*place, key), text))
-        return {stream: address.replace("{password}", password or "") for stream, address in streams.items()}
+                self._problems.append(Problem(at, text))
+            # An address holds it percent-encoded.
+            streams[stream] = address.replace("{password}", quote(password or "x", safe=""))
+            if source_name(address) == "file":
+                text = "is no camera: write it like rtsp://192.0.2.7/main; vedette analyze looks at files"
+                self._problems.append(Problem(at, text))
+                continue
+            try:
+                source_for(streams[stream], watch.options)
+            except (UsageError, SourceError) as error:
+                self._problems.append(Problem(at, str(error)))
+        return streams
 
     def _password(self, watch: WatchBlock, place: Place) -> str | None:
-        """The password, percent-encoded as an address needs it."""
+        """The password as it was told; None where there is none, or it cannot be read."""
         if watch.password_env:
             value = os.environ.get(watch.password_env)
             if value is None:
                 text = f"the environment variable {shortened(watch.password_env)} is not set"
                 self._problems.append(Problem((*place, "password_env"), text))
-            return None if value is None else quote(value, safe="")
+            return value
         if watch.password_file:
             try:
                 text = _path(watch.password_file, self._folder).read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
-                self._problems.append(Problem((*place, "password_file"), f"cannot be read: {error}"))
+                why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+                self._problems.append(Problem((*place, "password_file"), f"cannot be read: {why}"))
                 return None
-            return quote(text.strip("\r\n"), safe="")
+            return text.strip("\r\n")
         return None

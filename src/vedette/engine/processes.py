@@ -96,6 +96,7 @@ class Supervisor:
     hearing   news of all of them
     say       prints a line
     spawn     starts a process
+    sound     asked whether a changed configuration may be passed on; it says itself why not
     """
 
     def __init__(
@@ -110,9 +111,11 @@ class Supervisor:
         chance: random.Random,
         spawn: Callable[[Child], Running] | None = None,
         options: WatchOptions | None = None,
+        sound: Callable[[], bool] = lambda: True,
     ) -> None:
         self._clock, self._hearing, self._signals, self._alarms = clock, hearing, signals, alarms
         self._say, self._spawn, self._options = say, spawn or Spawn(), options or WatchOptions()
+        self._sound = sound
         self._watched = [_Watched(child, Backoff(self._options.waits, chance)) for child in children]
 
     def run(self) -> int:
@@ -149,6 +152,8 @@ class Supervisor:
                 watched.heard_ns = self._clock.monotonic_ns()
 
     def _reload(self) -> None:
+        if not self._sound():
+            return
         self._say("configuration is read again")
         for watched in self._watched:
             if watched.running is not None:

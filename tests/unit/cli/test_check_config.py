@@ -60,7 +60,7 @@ def test_a_system_is_told_without_its_passwords(tmp_path: Path, capsys: pytest.C
     )
     assert run(["check-config", str(path)]) == 0
     said = capsys.readouterr().out
-    assert "is sound: 1 cameras" in said
+    assert "is sound: 1 camera\n" in said
     assert "500 GB" in said
     assert "geheim" not in said
     assert "main: rtsp://***@192.0.2.7/main" in said

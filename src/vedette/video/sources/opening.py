@@ -20,7 +20,7 @@ _NO_ROUTE: Final = "cannot be reached: there is no route to this address, check 
 _UNREACHABLE: Final = dict.fromkeys((errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETDOWN), _NO_ROUTE)
 _HUNG_UP: Final = "hung up: check the port, and that no other viewer takes its last place"
 _REFUSALS: Final = {
-    401: "refuses the login: check user name and password, with @ : / ? # in them as %40 %3A %2F %3F %23",
+    401: "refuses the login: check user name and password; : / ? # in them are written %3A %2F %3F %23, an at sign %40",
     403: "does not allow this: the user may log in but not watch, change it in the camera",
     404: "has no such stream: check the path after the host, the camera's manual names it",
 }
