@@ -66,11 +66,11 @@ def measure(runs: Runs, *, quick: bool, say: Callable[[str], None]) -> Part:  # 
         verdicts += [_found_enough(found)] if stream == "sub" else []
     note = (
         f"1280x720 at {FPS} frames a second, 2 Mb/s, and its sub-stream, 640x360 at 400 kb/s, with sensor noise. "
-        "A person comes in at a moment that has nothing to do with the keyframes; a glimpse lasts 0.8 to 1.85 s, less than "
-        "one group of pictures. Latency is from the happening that the event tells (somebody is in the zone) until it is "
-        "told, computing on this machine included; `from sight` counts from the first picture that shows half of the "
-        "person. The required figures are those of the sub-stream, which is preferred, and at GOP 2 s of the main "
-        "stream alone."
+        "A person comes in at a moment that has nothing to do with the keyframes; a glimpse lasts 0.8 to 1.85 s, "
+        "less than one group of pictures. Latency is from the happening that the event tells (somebody is in the "
+        "zone) until it is told, computing on this machine included; `from sight` counts from the first picture that "
+        "shows half of the person. The required figures are those of the sub-stream, which is preferred, and at GOP "
+        "2 s of the main stream alone."
     )
     formats = {"found": ".0%", "median s": ".2f", "p95 s": ".2f", "p95 from sight s": ".2f"}
     return Part([Table("Alarm latency from rest", rows, note, formats)], verdicts)

@@ -197,7 +197,7 @@ def test_loss_at_rest_costs_nothing_but_what_is_kept() -> None:
 
 
 def test_another_codec_and_size_midway() -> None:
-    first, second = made(Film(6.0)), made(Film(6.0, (Thing(1.0, 4.0),), size=(192, 108), codec="mpeg4"))
+    first, second = made(Film(6.0)), made(Film(6.0, (Thing(1.0, 4.0),), size=(192, 108), codec="mjpeg"))
     shift = 6 * NS_PER_S
     later = [replace(p, at=p.at.shifted(shift), dts_ns=p.dts_ns + shift, number=len(first) + n)
              for n, p in enumerate(second)]  # fmt: skip
