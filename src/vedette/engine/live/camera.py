@@ -26,6 +26,8 @@ LATE_S: Final = 1.0
 """Frames of packets that waited longer than this are decoded and not analysed: the newest win."""
 STILL_S: Final = 0.5
 """Without a picture, rules are told that time passes this often."""
+BLIND_S: Final = 3.0
+"""A camera that cannot be analysed for so long is worth an alarm; most connections that end are back before."""
 SIGNAL_LOST: Final = "signal_lost"
 Blindness = Literal["", "detector", "decoder", "signal"]
 
@@ -54,6 +56,7 @@ class CameraAnalysis:
         self._heard_ns = self._moment_ns = clock.monotonic_ns()
         self._blind: Blindness = ""
         self._why_blind = ""
+        self._blind_ns = 0
         self._alarm: Alarm | None = None
         self._behind_s = 0.0
         self._rate = _Rate()
@@ -95,6 +98,7 @@ class CameraAnalysis:
         if self._blind == "signal" and now_ns - self._moment_ns >= STILL_S * NS_PER_S:
             self._moment_ns = now_ns
             self._report(self._analyzer.without_picture(at, (Fact(SIGNAL_LOST, at),)))
+        self._tell_alarm()
         closed = self._incidents.tick(at.utc_ns)
         if closed is not None:
             self._reporter.incident(closed)
@@ -232,8 +236,9 @@ class CameraAnalysis:
             self._reporter.incident(closed)
 
     def _go_blind(self, blindness: Blindness, why: str) -> None:
+        if not self._blind:
+            self._blind_ns = self._clock.monotonic_ns()
         self._blind, self._why_blind = blindness, why
-        self._tell_alarm()
 
     def _see_again(self) -> None:
         self._blind, self._why_blind = "", ""
@@ -243,7 +248,8 @@ class CameraAnalysis:
         """One alarm while the camera cannot be analysed, where a rule wants one."""
         concerned = [rule.id for rule in self._setup.rules if rule.on_blind == "alarm"]
         part, utc_ns = f"analysis:{self._setup.camera}", self._clock.utc_ns()
-        if self._blind and concerned and self._alarm is None:
+        lasts = self._clock.monotonic_ns() - self._blind_ns >= BLIND_S * NS_PER_S
+        if self._blind and concerned and self._alarm is None and lasts:
             text = f"rules {', '.join(concerned)} are not being evaluated: {self._why_blind}"
             self._alarm = Alarm("analysis_blind", part, text, utc_ns)
             self._publish(AlarmChanged(self._alarm))

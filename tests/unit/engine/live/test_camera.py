@@ -186,6 +186,14 @@ def test_blindness_alarms_once_where_a_rule_wants_it_and_is_cleared() -> None:
     assert cleared.cleared_utc_ns is not None
 
 
+def test_a_connection_that_is_back_soon_is_no_alarm() -> None:
+    camera = Camera(setup({**GATE, "on_blind": "alarm"})).see(made(QUIET))
+    camera.analysis.lose("the connection ended")
+    camera.wait(2.0)
+    camera.see(later_run(made(QUIET), 12.0))
+    assert camera.kept.alarms == []
+
+
 def test_blindness_is_silent_by_default() -> None:
     camera = Camera(setup(GATE)).see(made(QUIET)).wait(30.0)
     assert camera.kept.alarms == []
