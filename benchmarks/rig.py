@@ -82,6 +82,11 @@ class Rig:
             process.wait()
             return None
 
+    def reload(self) -> None:
+        """Let it read its file again."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGHUP)
+
     def pid(self, part: str) -> int | None:
         """Process id of a part, None while it does not run."""
         if self._process is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -42,20 +43,22 @@ def run(file: Path, log: str) -> int:
 
 
 class _Wanted(threading.Event):
-    """What is to be served. As an event it is set when that has changed, and when the end is asked for.
+    """What is to be served. As an event it is set when serving has to begin anew, and when the end is asked for.
 
-    port  where to listen: one that was found free is kept for as long as the configuration names none
+    cameras  changes while it is served
+    port     where to listen: one that was found free is kept for as long as the configuration names none
     """
 
     def __init__(self, process: Process) -> None:
         super().__init__()
         self._process = process
         self.config = process.config
+        self.cameras = facts_of(process.config)
         self.port = process.config.server.port
         self.changed = False
 
     def is_set(self) -> bool:
-        """Whether serving has to end. Changes that nobody sees here, such as those of rules, disturb no viewer."""
+        """Whether serving has to end. A new camera or another rule disturbs no viewer."""
         if self._process.signals.reload():
             try:
                 self._take(self._process.reread())
@@ -66,12 +69,15 @@ class _Wanted(threading.Event):
     def _take(self, config: SystemConfig) -> None:
         if config.server != self.config.server:
             self.port = config.server.port
-        self.changed = self.changed or _seen(config) != _seen(self.config)
-        self.config = config
+        cameras = facts_of(config)
+        elsewhere = (config.server, config.storage) != (self.config.server, self.config.storage)
+        # What was heard of a camera that is gone is forgotten only with everything else.
+        self.changed = self.changed or elsewhere or not _shown(self.cameras) <= _shown(cameras)
+        self.config, self.cameras[:] = config, cameras
 
 
-def _seen(config: SystemConfig) -> object:
-    return config.server, config.storage, facts_of(config)
+def _shown(cameras: Sequence[CameraFacts]) -> set[tuple[str, tuple[str, ...], bool]]:
+    return {(camera.id, camera.streams, camera.analyzed) for camera in cameras}
 
 
 def _serve(process: Process, wanted: _Wanted, database: Database, bus: Publisher) -> None:
@@ -83,7 +89,7 @@ def _serve(process: Process, wanted: _Wanted, database: Database, bus: Publisher
         print(f"Vedette is at {address_of(config.server.host, port)}", flush=True)  # noqa: T201
 
     with closing(Subscriber(addresses, packets=True)) as hearing:
-        parts = _parts(process, config, database)
+        parts = _parts(process, wanted, database)
         serve(parts, config.server.host, wanted.port, wanted, arrivals=hearing, tell=bus.news, started=started)
 
 
@@ -100,12 +106,12 @@ def facts_of(config: SystemConfig) -> list[CameraFacts]:
     ]
 
 
-def _parts(process: Process, config: SystemConfig, database: Database) -> ServerParts:
+def _parts(process: Process, wanted: _Wanted, database: Database) -> ServerParts:
     recordings = SqlRecordings(database)
     return ServerParts(
         clock=process.clock,
-        cameras=facts_of(config),
-        footage=Footage(recordings, KnownStorages(config), OpenFiles()),
+        cameras=wanted.cameras,
+        footage=Footage(recordings, KnownStorages(wanted.config), OpenFiles()),
         timelines=recordings,
         findings=SqlEventStore(database),
         live=LiveStreams(),
