@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+
+# Its wheels (1.29 and later on Linux) tell Microsoft what runs where, and keep an identifier of the machine, unless
+# this stands in the environment before they are loaded. Nothing leaves the machine.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import onnxruntime
 
 from vedette.model.errors import DetectorError
 from vedette.vision.detectors.decoders import Array
+
+# For whoever had loaded it before; on Windows the environment is not asked.
+onnxruntime.disable_telemetry_events()
 
 _TYPES: Final = {
     "tensor(float)": "float32",
