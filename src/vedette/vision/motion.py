@@ -133,6 +133,8 @@ class MotionDetector:
         return 1.0 - exp(-at.seconds_since(self._last) / memory_s)
 
     def _boxes(self, mask: NDArray[np.uint8]) -> Floats:
+        if not cv2.countNonZero(mask):
+            return np.zeros((0, 4))
         joined = cv2.dilate(mask, _JOIN)
         count, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
         if count <= 1:
