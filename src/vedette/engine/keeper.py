@@ -52,7 +52,7 @@ class KeeperOptions:
     expire_s: float = 60.0
     budget_s: float = 2.0
     sweep_s: float = 600.0
-    step_s: float = 3600.0
+    step_s: float = 900.0
     distrust_s: float = 3600.0
 
 
@@ -173,11 +173,12 @@ class Keeper:
             self._alarms.clear("storage_soon_full", shelf.part)
 
     def _expire(self, until_ns: int) -> None:
-        now = self._clock.monotonic_ns()
+        # The time that was judged: a clock may be set at any moment.
+        now, utc_ns = self._seen
         if not self._keep or now < max(self._expire_at, self._trust_at):
             return
         while self._clock.monotonic_ns() < until_ns:
-            doomed = self._retention.expired(self._keep, self._clock.utc_ns(), BATCH)
+            doomed = self._retention.expired(self._keep, utc_ns, BATCH)
             if doomed:
                 self._delete(doomed)
             if len(doomed) < BATCH:

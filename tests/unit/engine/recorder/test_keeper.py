@@ -328,6 +328,18 @@ def test_a_clock_that_jumps_ahead_deletes_nothing_at_once() -> None:
     assert world.ledger.segments == {}
 
 
+def test_a_clock_that_is_set_by_exactly_an_hour_deletes_nothing() -> None:
+    world = World()
+    world.record(5)
+    world.keeper.apply(keep(1800), {})
+    world.keeper.tick()
+    world.clock.step(3600)
+    for _ in range(5):
+        world.clock.advance(120)
+        world.keeper.tick()
+    assert len(world.ledger.segments) == 5
+
+
 def test_deleting_pauses_so_that_disks_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     world.record(5 * BATCH)
