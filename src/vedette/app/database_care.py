@@ -18,8 +18,11 @@ from vedette.model.errors import DatabaseError, OperationError
 from vedette.model.ports import Clock
 from vedette.model.time import NS_PER_S
 from vedette.store.database import Database
+from vedette.store.ledger import SqlLedger
 from vedette.store.mending import mend
+from vedette.store.recordings import SqlRecordings
 from vedette.store.rescue import backup_path
+from vedette.video.recording.recovery import end_stale
 
 _PART: Final = "database"
 _STOP_S: Final = 10.0
@@ -121,7 +124,7 @@ class DatabaseCare:
 
 @contextmanager
 def cared_for(
-    database: Database, clock: Clock, recorder: Recorder, note: Callable[[], None], told: Sequence[str] = ()
+    database: Database, clock: Clock, recorder: Recorder, note: Callable[[], None], told: Sequence[str]
 ) -> Iterator[None]:
     """Look after the database of `recorder` meanwhile, in a thread of its own.
 
@@ -132,6 +135,7 @@ def cared_for(
     def refill() -> None:
         note()
         recorder.write_again()
+        end_stale(SqlLedger(database), SqlRecordings(database), recorder.standing, clock.utc_ns(), recorder.node)
 
     def tell(line: str) -> None:
         recorder.alarms.set("database_broken", _PART, line)

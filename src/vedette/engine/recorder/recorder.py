@@ -86,6 +86,11 @@ class Recorder:
         self._stopping = threading.Event()
         self._keeping = threading.Thread(target=self._keeper.run, args=(self._stopping,), name="keeper", daemon=True)
 
+    @property
+    def node(self) -> str:
+        """Name of this machine in runs."""
+        return self._options.node
+
     def start(
         self, streams: Iterable[StreamSettings], keep: Sequence[Keep] = (), limits: Mapping[str, Limits] | None = None
     ) -> None:
@@ -159,6 +164,12 @@ class Recorder:
         for shelf in self._storages.shelves:
             if shelf.state != "lost":
                 self._returned(shelf.files)
+
+    def standing(self) -> set[int]:
+        """Ids of the runs and gaps that are open now. From any thread."""
+        runs = {stream.run_id for stream in list(self._streams.values())}
+        gaps = {None if gap is None else gap.id for gap in (gaps.open for gaps in list(self._gaps.values()))}
+        return {number for number in runs | gaps if number is not None}
 
     def stop(self) -> bool:
         """End everything in order: connections, files, rows. Whether nothing was left undone."""

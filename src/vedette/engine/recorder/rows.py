@@ -155,7 +155,8 @@ class Rows:
         waiting = self.waiting
         text = f"{error}; recording goes on, {waiting} rows wait"
         self._health.set(_PART, "failed", str(error), {"rows_waiting": waiting, "rows_dropped": self.dropped})
-        if self._alarms is not None:
+        # What failed once may have met a database that was replaced at that moment.
+        if self._alarms is not None and self._backoff.failures > 1:
             self._alarms.set("database_broken", _PART, str(error))
         if times := self._rate.lets(type(error).__name__):
             _log.error("database does not take rows", why=text, times=times, again_in_s=round(wait_s, 1))

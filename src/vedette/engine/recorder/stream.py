@@ -117,6 +117,12 @@ class StreamRecorder:
         """Whether a run is under way."""
         return self._run is not None
 
+    @property
+    def run_id(self) -> int | None:
+        """Of the run that is under way."""
+        run = self._run
+        return None if run is None else run.id
+
     def change(self, settings: StreamSettings) -> None:
         """Record by other settings, over the same connection."""
         self.settings = settings

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Final
 
 from vedette.model.errors import DatabaseBusy, DatabaseError
 from vedette.model.recording import Gap, Run, Segment
-from vedette.model.recording_ports import Files, Ledger
+from vedette.model.recording_ports import Files, Ledger, Recordings
 from vedette.video.mp4.reader import Index, read_index
 from vedette.video.recording.delete import sweep
 from vedette.video.recording.fragmenter import MOST_BYTES
@@ -19,6 +19,7 @@ from vedette.video.recording.segment import is_ours, segment_of
 MOST_UNWRITTEN: Final = 2 * MOST_BYTES
 """Bytes. A file that was cut off before its first fragment was whole is smaller; a larger one is left to a person."""
 _CHUNK: Final = 1 << 20
+_EVER: Final = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +173,35 @@ def end_runs(ledger: Ledger, utc_ns: int, node: str = "") -> Recovered:
         ledger.end_run(ended)
         runs.append(ended)
     return Recovered(runs=tuple(runs), gaps=tuple(gaps))
+
+
+def end_stale(
+    ledger: Ledger, recordings: Recordings, standing: Callable[[], Collection[int]], utc_ns: int, node: str = ""
+) -> Recovered:
+    """End what an older database takes for open, while recording goes on.
+
+    Runs end with their last footage, gaps with the first that came after.
+
+    standing  ids of the runs and gaps that are open indeed; asked once the database has answered
+    utc_ns    the present by the wall clock, where there is no footage to go by
+    """
+    runs, gaps = [run for run in ledger.open_runs() if run.node == node], ledger.open_gaps()
+    lasting = standing()
+    ended_runs, ended_gaps = [], []
+    for run in runs:
+        if run.id not in lasting:
+            found = recordings.between(run.camera, run.stream, run.start_utc_ns, _EVER)
+            last_ns = max((each.end_utc_ns for each in found if each.run == run.id), default=run.start_utc_ns)
+            ended_runs.append(replace(run, end_utc_ns=last_ns, why="crashed"))
+            ledger.end_run(ended_runs[-1])
+    for gap in gaps:
+        if gap.id not in lasting:
+            found = recordings.between(gap.camera, gap.stream, gap.start_utc_ns, _EVER)
+            starts = [each.start_utc_ns for each in found if each.start_utc_ns >= gap.start_utc_ns]
+            end_ns = max(gap.start_utc_ns, min(starts, default=utc_ns))
+            ended_gaps.append(replace(gap, end_utc_ns=end_ns))
+            ledger.put_gap(ended_gaps[-1])
+    return Recovered(runs=tuple(ended_runs), gaps=tuple(ended_gaps))
 
 
 def file_hash(files: Files, path: PurePosixPath, size: int) -> bytes:
