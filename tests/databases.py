@@ -62,6 +62,11 @@ class PostgresServer:
         data = self.folder / "data"
         made = [self._initdb, "-D", str(data), "-A", "trust", "-U", "vedette", "-E", "UTF8", "--locale=C", "--no-sync"]
         subprocess.run(made, check=True, capture_output=True, cwd="/", **self._as)
+        self.resume()
+
+    def resume(self) -> None:
+        """Start it once it is made, also after a stop; return when it answers."""
+        data = self.folder / "data"
         settings = {
             "listen_addresses": "", "unix_socket_directories": str(self.folder), "fsync": "off",
             "shared_buffers": "32MB", "full_page_writes": "off", "synchronous_commit": "off",
