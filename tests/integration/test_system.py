@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -39,6 +40,7 @@ FPS = 10
 SECONDS = 8
 PATIENCE_S = 90.0
 PASSWORD = "kX7-geheim@/9"  # noqa: S105 - of cameras that are none
+REFUSED = "configuration not taken"
 RULE = {"id": "middle", "type": "line_crossing", "line": [[0.5, 0.0], [0.5, 1.0]], "labels": ["person"]}
 
 
@@ -94,15 +96,14 @@ class System:
     def json(self, path: str) -> Any:  # noqa: ANN401 - as json.loads
         return json.loads(self.bytes(f"api/v1/{path}"))
 
-    def state(self, part: str) -> Any:  # noqa: ANN401 - as json.loads
-        return next((each for each in self.json("health")["parts"] if each["part"] == part), None)
+    def figure(self, part: str, name: str) -> float:
+        """One figure of a part's health, 0 while nothing is heard of it."""
+        known = {each["part"]: each["figures"] for each in self.json("health")["parts"]}
+        return float(known.get(part, {}).get(name, 0.0))
 
     def until_sent(self, camera: str) -> None:
         """Wait until packets of a camera have come."""
-        self.rig.until(
-            lambda: ((self.state(f"camera:{camera}:main") or {}).get("figures") or {}).get("fps", 0.0) > 0.0,
-            f"{camera} is recorded", PATIENCE_S,
-        )  # fmt: skip
+        self.rig.until(lambda: self.figure(f"camera:{camera}:main", "fps") > 0.0, f"{camera} is recorded", PATIENCE_S)
 
     def first_event(self) -> dict[str, Any]:
         """The first event that is told over the WebSocket."""
@@ -177,13 +178,16 @@ def a_camera_comes_and_a_broken_file_changes_nothing(system: System, farm: Camer
     system.rig.until(lambda: len(system.json("cameras")["cameras"]) == 3, "the camera is known", PATIENCE_S)
     system.until_sent("late")
     for wrong in ("cameras: [", json.dumps({"cameras": {"gate": {"sorce": "x"}}})):
-        told = system.log.count("configuration not taken")
+        told = system.log.count(REFUSED)
         sound = system.change(wrong)
-        system.rig.until(
-            lambda told=told: system.log.count("configuration not taken") > told, "the file is refused", PATIENCE_S
-        )
+        system.rig.until(partial(more_told, system, told), "the file is refused", PATIENCE_S)
         system.rig.file.write_text(sound, encoding="utf-8")
+        assert system.log.count(REFUSED) == told + 1
     assert len(system.json("cameras")["cameras"]) == 3
+
+
+def more_told(system: System, told: int) -> bool:
+    return system.log.count(REFUSED) > told
 
 
 def nothing_gives_the_password_away(system: System) -> None:
@@ -266,7 +270,7 @@ def test_no_other_machine_is_spoken_to(tmp_path: Path, monkeypatch: pytest.Monke
         monkeypatch.delenv(name, raising=False)
     home = tmp_path / "home"
     home.mkdir()
-    monkeypatch.setenv("VEDETTE_CACHE", str(cache_folder()))
+    monkeypatch.setenv("VEDETTE_CACHE", str(cache_folder().parent))
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("HOME", str(home))
     camera = {"source": "sim:shop-entrance?size=320x180&fps=5", "rules": [RULE]}
@@ -275,7 +279,7 @@ def test_no_other_machine_is_spoken_to(tmp_path: Path, monkeypatch: pytest.Monke
         with system.rig:
             system.until_sent("door")
             system.rig.until(
-                lambda: system.state("analysis:door")["figures"]["analyzed_frames"] > 0, "it is looked at", PATIENCE_S
+                lambda: system.figure("analysis:door", "analyzed_frames") > 0.0, "it is looked at", PATIENCE_S
             )
             system.bytes("")
             assert system.rig.stop() == 0
