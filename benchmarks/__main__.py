@@ -14,7 +14,20 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks import accuracy, database, gating, kills, live, machine, memory, recording, speed, tracking_scores
+from benchmarks import (
+    accuracy,
+    database,
+    gating,
+    idle,
+    kills,
+    latency,
+    live,
+    machine,
+    memory,
+    recording,
+    speed,
+    tracking_scores,
+)
 from benchmarks.clips import Runs
 from benchmarks.table import Part, Table
 
@@ -26,6 +39,8 @@ PARTS: dict[str, Callable[..., Part]] = {
     "memory": memory.measure,
     "recording": recording.measure,
     "kills": kills.measure,
+    "idle": idle.measure,
+    "latency": latency.measure,
     "live": live.measure,
     "database": database.measure,
 }

@@ -81,7 +81,8 @@ class Subjects:
 class Fact:
     """Something found in pixels, sound or the stream itself that is not a track.
 
-    kind   one of the known words: `unattended`, `scene_changed`, `covered`, `heard`, `blind`
+    kind   one of the known words: `covered`, `defocused`, `moved`, `dark`, `frozen`, `signal_lost`, `blind`,
+           `unattended`, `heard`
     box    where in the picture (0..1), if anywhere
     """
 
