@@ -142,7 +142,7 @@ def measure(runs: Runs, *, quick: bool, say: Callable[[str], None]) -> Part:  # 
     """200 kills of the recorder and 20 of the others meanwhile; 20 in all when quick."""
     say("killing")
     with tempfile.TemporaryDirectory() as name:
-        *killed, others = kill(short_plans() if quick else long_plans(), Path(name))
+        *killed, others = kill(short_plans() if quick else long_plans(), Path(name), together=2 if quick else 5)
     return part_of(killed, others)
 
 
@@ -159,13 +159,13 @@ def long_plans() -> list[Plan]:
     return [*(Plan(50, seed=seed) for seed in (1, 2, 3, 4)), Plan(20, ("analyzer", "server"), (2.0, 4.0), 9)]
 
 
-def kill(plans: Sequence[Plan], root: Path) -> list[Outcome]:
-    """Carry out plans, two at once, each in a folder of its own in `root`."""
+def kill(plans: Sequence[Plan], root: Path, together: int = 2) -> list[Outcome]:
+    """Carry out plans, `together` at once, each in a folder of its own in `root`."""
     clips = root / "clips"
     clips.mkdir()
     for gop in GOPS_S:
         clip_of(clips, gop)
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(together) as pool:
         jobs = []
         for number, plan in enumerate(plans):
             folder = root / str(number)
