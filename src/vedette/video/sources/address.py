@@ -36,7 +36,8 @@ def network_address(address: str, schemes: tuple[str, ...]) -> tuple[str, int | 
         host, port = parts.hostname, parts.port
     except ValueError:
         raise UsageError(
-            f"{shown} is not an address: write it like {example}, with : / ? # in the password as %3A %2F %3F %23, an at sign as %40"
+            f"{shown} is not an address: write it like {example}, "
+            "with : / ? # in the password as %3A %2F %3F %23, an at sign as %40"
         ) from None
     if parts.scheme not in schemes or not host:
         raise UsageError(f"{shown} is not an address of a camera: write it like {example}")
