@@ -35,14 +35,14 @@ def run(file: Path, log: str) -> int:
         stack.callback(bus.close)
         database = Database.later(process.config.database, clock=process.clock)
         stack.callback(database.close)
-        wanted = _Wanted(process)
+        wanted = Wanted(process)
         while not process.signals.stopping:
             wanted.changed = False
             _serve(process, wanted, database, bus)
     return 0
 
 
-class _Wanted(threading.Event):
+class Wanted(threading.Event):
     """What is to be served. As an event it is set when serving has to begin anew, and when the end is asked for.
 
     cameras  changes while it is served
@@ -51,7 +51,7 @@ class _Wanted(threading.Event):
 
     def __init__(self, process: Process) -> None:
         super().__init__()
-        self._process = process
+        self.process = process
         self.config = process.config
         self.cameras = facts_of(process.config)
         self.port = process.config.server.port
@@ -59,12 +59,12 @@ class _Wanted(threading.Event):
 
     def is_set(self) -> bool:
         """Whether serving has to end. A new camera or another rule disturbs no viewer."""
-        if self._process.signals.reload():
+        if self.process.signals.reload():
             try:
-                self._take(self._process.reread())
+                self._take(self.process.reread())
             except VedetteError as error:
                 _log.error("configuration not taken, the one before stays in force", why=str(error))
-        return self.changed or self._process.signals.stopping
+        return self.changed or self.process.signals.stopping
 
     def _take(self, config: SystemConfig) -> None:
         if config.server != self.config.server:
@@ -80,7 +80,7 @@ def _shown(cameras: Sequence[CameraFacts]) -> set[tuple[str, tuple[str, ...], bo
     return {(camera.id, camera.streams, camera.analyzed) for camera in cameras}
 
 
-def _serve(process: Process, wanted: _Wanted, database: Database, bus: Publisher) -> None:
+def _serve(process: Process, wanted: Wanted, database: Database, bus: Publisher) -> None:
     addresses = [process.addresses.recorder, process.addresses.analyzer, process.addresses.supervisor]
     config = wanted.config
 
@@ -106,7 +106,7 @@ def facts_of(config: SystemConfig) -> list[CameraFacts]:
     ]
 
 
-def _parts(process: Process, wanted: _Wanted, database: Database) -> ServerParts:
+def _parts(process: Process, wanted: Wanted, database: Database) -> ServerParts:
     recordings = SqlRecordings(database)
     return ServerParts(
         clock=process.clock,
