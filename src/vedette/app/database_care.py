@@ -1,4 +1,4 @@
-"""Looking after the database of a running recorder: a copy a day, and another file in the place of a damaged one."""
+"""Looking after the database of a running recorder: copies of it, and another file in the place of a damaged one."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from vedette.engine.logs import FallingRate
 from vedette.engine.recorder.recorder import Recorder
 from vedette.model.errors import DatabaseError, OperationError
 from vedette.model.ports import Clock
+from vedette.model.recording import Lock
 from vedette.model.time import NS_PER_S
 from vedette.store.database import Database
 from vedette.store.ledger import SqlLedger
+from vedette.store.locks import SqlLocks
 from vedette.store.mending import mend
 from vedette.store.recordings import SqlRecordings
 from vedette.store.rescue import backup_path
@@ -45,8 +47,9 @@ class CareOptions:
 class DatabaseCare:
     """Keeps a database usable without a person. `look` and `run` belong to one thread; PostgreSQL is left alone.
 
-    A damaged file is kept aside and its last good copy put in its place, or an empty one where there is none. Then, and
-    wherever else another file is found than before, `refill` writes down anew what can be known without the old one.
+    A copy is made once a day and when evidence is locked. A damaged file is kept aside and its last good copy put in
+    its place, or an empty one where there is none. Then, and wherever else another file is found than before, `refill`
+    writes down anew what can be known without the old one.
 
     refill  may raise OperationError, and is called again then
     told    hears one line about a damaged file before it is replaced
@@ -69,7 +72,8 @@ class DatabaseCare:
         self._known = max(1, database.generation)
         self._rate = FallingRate()
         self._mended_ns: int | None = None
-        self._copy_at_ns = clock.monotonic_ns() + round(self._options.first_s * NS_PER_S)
+        self._first_ns = self._copy_at_ns = clock.monotonic_ns() + round(self._options.first_s * NS_PER_S)
+        self._locks: tuple[Lock, ...] = ()
 
     def run(self, stopping: threading.Event) -> None:
         """Look again and again until `stopping` is set."""
@@ -105,10 +109,14 @@ class DatabaseCare:
 
     def _copy(self, path: Path) -> None:
         now = self._clock.monotonic_ns()
-        if now < self._copy_at_ns:
+        # Locks are what only the database knows and nothing may lose: a file that is restored must have all of them.
+        locks = tuple(SqlLocks(self._database).all())
+        changed, due = locks != self._locks, now >= self._copy_at_ns
+        if now < self._first_ns or not (changed or due):
             return
+        self._locks = locks
         copy, size = backup_path(path), path.stat().st_size
-        if copy.is_file():
+        if copy.is_file() and not changed:
             age_s = self._clock.utc_ns() / NS_PER_S - copy.stat().st_mtime
             # One from the future is of a time when the clock was wrong.
             if 0.0 <= age_s < self._options.backup_s:

@@ -13,9 +13,10 @@ from stored import segment
 from vedette.app.database_care import CareOptions, DatabaseCare
 from vedette.clock import SimulatedClock
 from vedette.model.errors import DatabaseBusy, OperationError
-from vedette.model.recording import Storage
+from vedette.model.recording import Lock, Storage
 from vedette.store.database import Database
 from vedette.store.ledger import SqlLedger
+from vedette.store.locks import SqlLocks
 from vedette.store.rescue import backup_path, sound
 
 HOUR_S = 3600.0
@@ -141,3 +142,29 @@ def test_no_copy_where_the_disk_has_no_room(watch: Watch, path: Path, monkeypatc
     monkeypatch.undo()
     watch.after(HOUR_S)
     assert sound(backup_path(path))
+
+
+def test_a_new_lock_is_in_the_copy_at_once(watch: Watch, path: Path) -> None:
+    watch.after(11.0)
+    made = Lock(5, "gate", 0, 1 << 62, "case 12", 1)
+    SqlLocks(watch.database).put(made)
+    watch.after(1.0)
+    before = backup_path(path).stat().st_ino
+    watch.after(1.0)
+    assert backup_path(path).stat().st_ino == before, "once is enough"
+    path.write_bytes(RUBBISH)
+    watch.database.damaged = True
+    watch.after(1.0)
+    assert SqlLocks(watch.database).all() == [made]
+
+
+def test_locks_of_before_the_start_are_in_the_copy_soon(watch: Watch, path: Path, age: Callable[[float], None]) -> None:
+    watch.after(11.0)
+    SqlLocks(watch.database).put(Lock(5, "gate", 0, 1 << 62, "case 12", 1))
+    age(0.0)
+    before = backup_path(path).stat().st_ino
+    watch.care = watch.anew()
+    watch.after(1.0)
+    assert backup_path(path).stat().st_ino == before
+    watch.after(10.0)
+    assert backup_path(path).stat().st_ino != before
