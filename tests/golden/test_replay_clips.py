@@ -71,9 +71,7 @@ def tallied(events: list[RuleEvent]) -> dict[tuple[str, str], int]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("clip", "fps", "end_s"), [("vtest.avi", 5.0, 40.0), ("TUD-Campus.mp4", 25.0, None)]
-)
+@pytest.mark.parametrize(("clip", "fps", "end_s"), [("vtest.avi", 5.0, 40.0), ("TUD-Campus.mp4", 25.0, None)])
 def test_stored_tracks_give_the_same_counts(
     footage: Callable[[str], Path], clip: str, fps: float, end_s: float | None
 ) -> None:
