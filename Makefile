@@ -25,7 +25,7 @@ demo: $(READY) ## simulate two scenes, analyse them, show the reports beside the
 	$(BIN)/vedette demo $(DEMO_ARGS)
 
 test: $(DEV_READY) ## every test
-	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 check: style types imports sizes pages ## style, types, imports, sizes, generated pages
 
