@@ -15,12 +15,12 @@ from fakes import UTC_NS, instant
 from vedette.clock import SimulatedClock
 from vedette.model.errors import DatabaseBusy
 from vedette.model.events import RuleEvent
-from vedette.model.incidents import Incident, Severity, StoredEvent
+from vedette.model.incidents import Incident, Severity, StoredEvent, Wanted
 from vedette.model.media import Codec
 from vedette.model.recording import Fragment, Gap, Lock, Segment
 from vedette.model.time import NS_PER_S
 from vedette.server.board import Board
-from vedette.server.parts import CameraFacts, ServerParts, Wanted
+from vedette.server.parts import CameraFacts, ServerParts
 from vedette.server.streams import LiveStreams
 from vedette.store.recordings import Coverage, Span
 from vedette.video.playback.growing import Footage, OpenFiles

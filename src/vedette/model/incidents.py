@@ -51,3 +51,18 @@ class Incident:
     events: int
     review: Review = "new"
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which events or incidents are asked for; None asks for all. Times touch [start, end)."""
+
+    camera: str | None = None
+    rule: str | None = None
+    kind: str | None = None
+    label: str | None = None
+    severity: Severity | None = None
+    review: str | None = None
+    incident: int | None = None
+    start_utc_ns: int | None = None
+    end_utc_ns: int | None = None

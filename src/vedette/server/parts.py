@@ -9,7 +9,7 @@ from typing import Annotated, Protocol
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from vedette.model.incidents import Incident, Severity, StoredEvent
+from vedette.model.incidents import Incident, StoredEvent, Wanted
 from vedette.model.ports import Clock
 from vedette.model.recording import Segment
 from vedette.server.board import Board
@@ -27,21 +27,6 @@ class CameraFacts:
     name: str
     streams: tuple[str, ...] = ("main",)
     analyzed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which events or incidents are asked for; None and empty ask for all. Times touch [start, end)."""
-
-    camera: str | None = None
-    rule: str | None = None
-    kind: str | None = None
-    label: str | None = None
-    severity: Severity | None = None
-    review: str | None = None
-    incident: int | None = None
-    start_utc_ns: int | None = None
-    end_utc_ns: int | None = None
 
 
 class Findings(Protocol):

@@ -8,16 +8,16 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, update
 
 from vedette.model.identity import made_utc_ns
-from vedette.model.incidents import Incident, Review, StoredEvent
+from vedette.model.incidents import Incident, Review, StoredEvent, Wanted
 from vedette.store.database import Database
 from vedette.store.event_rows import incident_of, put_event, put_incident, read_events, word
-from vedette.store.looking_up import Filter, Wanted, event_ids, older
+from vedette.store.looking_up import event_ids, older
 from vedette.store.schema import events, incidents
 from vedette.store.timeline import Bucket, read_timeline
 
-__all__ = ["Bucket", "Filter", "SqlEventStore", "Wanted"]
+__all__ = ["Bucket", "SqlEventStore"]
 
-_ALL: Final = Filter()
+_ALL: Final = Wanted()
 
 
 class SqlEventStore:

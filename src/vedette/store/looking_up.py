@@ -8,83 +8,18 @@ happens every minute.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select, union_all
 
 from vedette.model.identity import made_utc_ns
-from vedette.model.incidents import Severity
+from vedette.model.incidents import Wanted
 from vedette.store import statements
 from vedette.store.schema import events, series
 
 _TOGETHER: Final = 50
 """Series in one statement; SQLite takes 500 parts."""
 _BY_SERIES: Final = ("camera", "rule", "kind", "label", "severity")
-
-
-class Wanted(Protocol):
-    """Which events or incidents are asked for; None asks for all. Times touch [start, end)."""
-
-    @property
-    def camera(self) -> str | None:
-        """Id of a camera."""
-        ...
-
-    @property
-    def rule(self) -> str | None:
-        """Id of a rule."""
-        ...
-
-    @property
-    def kind(self) -> str | None:
-        """What happened; events only."""
-        ...
-
-    @property
-    def label(self) -> str | None:
-        """Class name."""
-        ...
-
-    @property
-    def severity(self) -> Severity | None:
-        """How grave."""
-        ...
-
-    @property
-    def review(self) -> str | None:
-        """What a person made of it; incidents only."""
-        ...
-
-    @property
-    def incident(self) -> int | None:
-        """Events of this incident, or this incident."""
-        ...
-
-    @property
-    def start_utc_ns(self) -> int | None:
-        """From when on."""
-        ...
-
-    @property
-    def end_utc_ns(self) -> int | None:
-        """Until before when."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """A plain `Wanted`."""
-
-    camera: str | None = None
-    rule: str | None = None
-    kind: str | None = None
-    label: str | None = None
-    severity: Severity | None = None
-    review: str | None = None
-    incident: int | None = None
-    start_utc_ns: int | None = None
-    end_utc_ns: int | None = None
 
 
 def event_ids(connection: Connection, wanted: Wanted, before: int | None, limit: int) -> list[int]:

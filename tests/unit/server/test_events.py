@@ -4,10 +4,11 @@ import pytest
 
 from server_parts import FakeFindings, FakeSocket, ask, incident, server_parts, stored_event
 from vedette.model.health import Health
+from vedette.model.incidents import Wanted
 from vedette.model.news import EventFound, FragmentWritten, HealthChanged, IncidentChanged
 from vedette.model.recording import Fragment
 from vedette.server.app import create_app
-from vedette.server.parts import ServerParts, Wanted
+from vedette.server.parts import ServerParts
 
 BIG = 7_130_316_800_000_000_000
 

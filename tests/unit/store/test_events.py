@@ -13,11 +13,11 @@ from sqlalchemy import delete
 
 from stored import HOUR, SECOND, UTC, event, incident
 from vedette.model.errors import UsageError
-from vedette.model.incidents import Incident, StoredEvent
+from vedette.model.incidents import Incident, StoredEvent, Wanted
 from vedette.store.counts import SqlCounts
 from vedette.store.database import Database
 from vedette.store.event_rows import MINUTE_NS, put_event, put_incident
-from vedette.store.events import Bucket, Filter, SqlEventStore
+from vedette.store.events import Bucket, SqlEventStore
 from vedette.store.schema import camera_hours, counts, event_hours, events, incidents, series
 
 pytest_plugins = ["databases"]
@@ -45,8 +45,8 @@ def stored_events(draw: st.DrawFn) -> list[StoredEvent]:
     return found
 
 
-FILTERS: st.SearchStrategy[Filter] = st.builds(
-    Filter, **{name: st.none() | words for name, words in NAMES.items()},
+FILTERS: st.SearchStrategy[Wanted] = st.builds(
+    Wanted, **{name: st.none() | words for name, words in NAMES.items()},
     incident=st.none() | st.sampled_from([7, 8, 9]),
     start_utc_ns=st.none() | MINUTES.map(lambda m: WHOLE_HOUR + m * 30 * SECOND),
     end_utc_ns=st.none() | MINUTES.map(lambda m: WHOLE_HOUR + m * 30 * SECOND),
@@ -64,7 +64,7 @@ def fill(database: Database, some: list[StoredEvent], cases: list[Incident] | No
     return SqlEventStore(database)
 
 
-def fits(one: StoredEvent, wanted: Filter) -> bool:
+def fits(one: StoredEvent, wanted: Wanted) -> bool:
     facts: dict[str, Any] = {
         "camera": one.camera, "rule": one.event.rule, "kind": one.event.kind, "label": one.event.label,
         "severity": one.severity, "incident": one.incident,
@@ -76,7 +76,7 @@ def fits(one: StoredEvent, wanted: Filter) -> bool:
 
 @SETTINGS
 @given(stored_events(), FILTERS, st.integers(1, 5))
-def test_events_page_by_page(database: Database, some: list[StoredEvent], wanted: Filter, limit: int) -> None:
+def test_events_page_by_page(database: Database, some: list[StoredEvent], wanted: Wanted, limit: int) -> None:
     store = fill(database, some)
     expected = sorted((one for one in some if fits(one, wanted)), key=lambda one: (-one.event.at.utc_ns, -one.id))
     found: list[StoredEvent] = []
@@ -96,9 +96,9 @@ def test_many_series_are_asked_in_several_statements(database: Database) -> None
         for n in range(1, 241)
     ]
     store = fill(database, some)
-    assert [one.id for one in store.events(Filter(camera="gate"), None, 30)] == list(range(240, 210, -1))
-    assert [one.id for one in store.events(Filter(rule="rule-5"), None, 30)] == [125, 5]
-    assert store.events(Filter(rule="rule"), None, 30) == []
+    assert [one.id for one in store.events(Wanted(camera="gate"), None, 30)] == list(range(240, 210, -1))
+    assert [one.id for one in store.events(Wanted(rule="rule-5"), None, 30)] == [125, 5]
+    assert store.events(Wanted(rule="rule"), None, 30) == []
 
 
 def test_the_page_after_an_event_that_has_gone(database: Database) -> None:
@@ -188,22 +188,22 @@ def test_incidents_by_what_took_part(database: Database) -> None:
         for n, rules in enumerate(names, 1)
     ]
     store = fill(database, [], cases)
-    assert [case.id for case in store.incidents(Filter(rule="fence"))] == [4, 1], "not what only sounds like it"
-    assert [case.id for case in store.incidents(Filter(rule='a"fence"'))] == [2]
-    assert [case.id for case in store.incidents(Filter(label="50%"))] == [2]
-    assert [case.id for case in store.incidents(Filter(label="%"))] == []
+    assert [case.id for case in store.incidents(Wanted(rule="fence"))] == [4, 1], "not what only sounds like it"
+    assert [case.id for case in store.incidents(Wanted(rule='a"fence"'))] == [2]
+    assert [case.id for case in store.incidents(Wanted(label="50%"))] == [2]
+    assert [case.id for case in store.incidents(Wanted(label="%"))] == []
     assert [case.id for case in store.incidents(limit=2)] == [4, 3]
     assert [case.id for case in store.incidents(before=3, limit=2)] == [2, 1]
     store.review(3, "confirmed", "", by="ann")
-    assert [case.id for case in store.incidents(Filter(review="confirmed"))] == [3]
-    assert [case.id for case in store.incidents(Filter(camera="yard"))] == []
-    assert [case.id for case in store.incidents(Filter(severity="alarm", incident=2))] == [2]
+    assert [case.id for case in store.incidents(Wanted(review="confirmed"))] == [3]
+    assert [case.id for case in store.incidents(Wanted(camera="yard"))] == []
+    assert [case.id for case in store.incidents(Wanted(severity="alarm", incident=2))] == [2]
 
 
 def test_incidents_by_time(database: Database) -> None:
     closed = replace(incident(1), last_utc_ns=UTC + 5, closed_utc_ns=UTC + 9)
     still_open = replace(incident(2), opened_utc_ns=UTC + 1, last_utc_ns=UTC + 1)
     store = fill(database, [], [closed, still_open])
-    assert [case.id for case in store.incidents(Filter(start_utc_ns=UTC + 6))] == [2], "it may still grow"
-    assert [case.id for case in store.incidents(Filter(start_utc_ns=UTC + 5))] == [2, 1]
-    assert [case.id for case in store.incidents(Filter(end_utc_ns=UTC + 1))] == [1]
+    assert [case.id for case in store.incidents(Wanted(start_utc_ns=UTC + 6))] == [2], "it may still grow"
+    assert [case.id for case in store.incidents(Wanted(start_utc_ns=UTC + 5))] == [2, 1]
+    assert [case.id for case in store.incidents(Wanted(end_utc_ns=UTC + 1))] == [1]

@@ -11,12 +11,13 @@ from sqlalchemy import text
 from stored import HOUR, SECOND, UTC, event, incident, lock, run, segment
 from vedette.model.errors import DatabaseError
 from vedette.model.health import Alarm
+from vedette.model.incidents import Wanted
 from vedette.model.recording import Gap, Storage
 from vedette.model.track_line import TrackLine
 from vedette.store.access import Access, SqlAccessLog
 from vedette.store.cameras import SqlCameras
 from vedette.store.database import Database
-from vedette.store.events import Filter, SqlEventStore
+from vedette.store.events import SqlEventStore
 from vedette.store.heat import SqlHeat
 from vedette.store.ledger import SqlLedger
 from vedette.store.locks import SqlLocks
@@ -200,7 +201,7 @@ def test_hostile_text_is_only_text(database: Database, hostile: str) -> None:
     )
     case = replace(incident(3), camera=hostile, rules=(hostile, "x"), labels=(hostile,), note=hostile)
     store.put_event(replace(happened, camera=hostile, event=about), case)
-    wanted = Filter(camera=hostile, rule=hostile, label=hostile)
+    wanted = Wanted(camera=hostile, rule=hostile, label=hostile)
     assert [one.event.direction_name for one in store.events(replace(wanted, kind=hostile))] == [kept]
     assert [one.rules for one in store.incidents(wanted)] == [(kept, "x")]
     said = store.review(3, "confirmed", hostile, by=hostile)

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, WebSocket, WebSocketDisconnect
 
-from vedette.model.incidents import Review, Severity
+from vedette.model.incidents import Review, Severity, Wanted
 from vedette.model.news import AlarmChanged, EventFound, GapChanged, HealthChanged, IncidentChanged, News
 from vedette.server import answers
 from vedette.server.access import needs
-from vedette.server.parts import CameraFacts, Parts, Wanted
+from vedette.server.parts import CameraFacts, Parts
 from vedette.server.problems import Problem
 from vedette.server.sockets import until_gone
 from vedette.server.times import TimeText, moment

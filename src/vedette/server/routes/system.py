@@ -6,10 +6,11 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from vedette.model.errors import DatabaseError
+from vedette.model.incidents import Wanted
 from vedette.server import answers
 from vedette.server.access import needs
 from vedette.server.figures import registry
-from vedette.server.parts import Parts, ServerParts, Wanted
+from vedette.server.parts import Parts, ServerParts
 
 router = APIRouter(tags=["system"])
 plain = APIRouter(tags=["system"])
