@@ -38,10 +38,11 @@ from benchmarks.database_rows import (
 )
 from benchmarks.table import Part, Row, Table, Verdict
 from vedette.clock import SystemClock
+from vedette.model.incidents import Wanted
 from vedette.model.recording import Keep, Segment
 from vedette.model.time import NS_PER_S
 from vedette.store.database import Database
-from vedette.store.events import Filter, SqlEventStore
+from vedette.store.events import SqlEventStore
 from vedette.store.ledger import SqlLedger
 from vedette.store.locks import SqlLocks
 from vedette.store.recordings import SqlRecordings
@@ -219,12 +220,12 @@ def query_rows(database: Database, rounds: int) -> list[Row]:
         return (START + chance.randrange(YEAR_NS)) // 1_000_000 << 22
 
     def listed(**wanted: object) -> object:
-        return store.events(Filter(**wanted), before(), 100)  # type: ignore[arg-type]
+        return store.events(Wanted(**wanted), before(), 100)  # type: ignore[arg-type]
 
     def window() -> object:
         start = moment(day)
         return store.events(
-            Filter(camera=camera(), kind="crossed", start_utc_ns=start, end_utc_ns=start + day), None, 100
+            Wanted(camera=camera(), kind="crossed", start_utc_ns=start, end_utc_ns=start + day), None, 100
         )
 
     def covered(lasts: int, resolution: int) -> object:
@@ -238,7 +239,7 @@ def query_rows(database: Database, rounds: int) -> list[Row]:
         "a week in 288 stretches, one camera": lambda: timeline([camera()], 7 * day, 7 * day // 288),
         "a day by 5 minutes, all cameras": lambda: timeline(None, day, HOUR_NS // 12),
         "a day by minutes, one camera": lambda: timeline([camera()], day, HOUR_NS // 60),
-        "the newest 100 events": lambda: store.events(Filter(), None, 100),
+        "the newest 100 events": lambda: store.events(Wanted(), None, 100),
         "100 events from somewhere": listed,
         "100 events of a camera": lambda: listed(camera=camera()),
         "100 events of a class of all cameras": lambda: listed(label="person"),
